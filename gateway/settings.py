@@ -7,19 +7,28 @@ a default and a sentence; ``calgate doctor`` prints each value with its source.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 
 class Settings(BaseSettings):
     """Everything an operator can set."""
 
-    model_config = SettingsConfigDict(env_prefix="CALGATE_", frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CALGATE_", frozen=True, extra="forbid", env_ignore_empty=True
+    )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
@@ -32,12 +41,15 @@ class Settings(BaseSettings):
     )
     zone: str = Field("UTC", description="IANA time zone of resources that have none of their own.")
     radicale_conf: Path | None = Field(None, description="Path of radicale.conf; without it the one shipped.")
-    trusted_proxies: tuple[str, ...] = Field(
-        (), description="Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed."
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks, separated by commas, whose X-Forwarded-For and -Proto are believed.",
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
     log_format: str = Field("auto", description="json, text, or auto: text on a terminal and json elsewhere.")
-    max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024, description="Largest request body that is accepted.")
+    max_body_bytes: int = Field(
+        10 * 1024 * 1024, ge=1024, description="Largest request body that is accepted."
+    )
     max_object_bytes: int = Field(
         1024 * 1024, ge=1024, description="Largest calendar object (max-resource-size of RFC 4791)."
     )
@@ -45,22 +57,40 @@ class Settings(BaseSettings):
         5000, ge=1, description="Most instances one object may have inside the index horizon."
     )
     index_past_days: int = Field(366, ge=1, description="The occurrence index reaches this many days back.")
-    index_future_days: int = Field(731, ge=1, description="The occurrence index reaches this many days ahead.")
-    booking_window_days: int = Field(731, ge=1, description="Series are checked for clashes this many days ahead.")
+    index_future_days: int = Field(
+        731, ge=1, description="The occurrence index reaches this many days ahead."
+    )
+    booking_window_days: int = Field(
+        731, ge=1, description="Series are checked for clashes this many days ahead."
+    )
     personal_calendars: bool = Field(True, description="People may make calendars of their own (MKCALENDAR).")
     hold_category: str | None = Field(None, description="CATEGORIES value that makes a CalDAV object a hold.")
-    block_category: str | None = Field(None, description="CATEGORIES value that makes a CalDAV object a block.")
+    block_category: str | None = Field(
+        None, description="CATEGORIES value that makes a CalDAV object a block."
+    )
     hold_s: int = Field(86400, ge=60, description="Life of a hold for which no expiry was given, in seconds.")
-    feeds_keep_secret: bool = Field(True, description="Keep a sealed copy of feed secrets, so that owners see links again.")
+    feeds_keep_secret: bool = Field(
+        True, description="Keep a sealed copy of feed secrets, so that owners see links again."
+    )
     feed_budget_bytes: int = Field(
-        1_000_000, ge=10_000, description="Largest feed; above it the window shrinks (Google drops events over 1 MB)."
+        1_000_000,
+        ge=10_000,
+        description="Largest feed; above it the window shrinks (Google drops events over 1 MB).",
     )
     feed_cache_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Memory for rendered feeds.")
-    metrics_public: bool = Field(False, description="Serve /metrics to addresses other than loopback and trusted proxies.")
-    sign_in_failures: int = Field(10, ge=1, description="Failed sign-ins per account or address and minute before 429.")
+    metrics_public: bool = Field(
+        False, description="Serve /metrics to addresses other than loopback and trusted proxies."
+    )
+    sign_in_failures: int = Field(
+        10, ge=1, description="Failed sign-ins per account or address and minute before 429."
+    )
     dav_threads: int = Field(3, ge=1, le=64, description="Threads for CalDAV requests.")
     db_threads: int = Field(3, ge=1, le=64, description="Threads for the database work of the other doors.")
-    sqlite_synchronous: str = Field("FULL", pattern="^(FULL|NORMAL)$", description="FULL, or NORMAL: faster, may lose the last commits in a power cut.")
+    sqlite_synchronous: str = Field(
+        "FULL",
+        pattern="^(FULL|NORMAL)$",
+        description="FULL, or NORMAL: faster, may lose the last commits in a power cut.",
+    )
     tombstone_days: int = Field(90, ge=1, description="Deletions are remembered this long for sync tokens.")
     audit_days: int = Field(730, ge=1, description="Audit rows are kept this long.")
     shutdown_s: float = Field(10.0, ge=0, description="Time for running requests to end at shutdown.")
@@ -73,6 +103,19 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError):
             raise ValueError(f"{value!r} is no IANA time zone; use a name such as Europe/Berlin") from None
         return value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        names = (
+            [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        )
+        for name in names if isinstance(names, list | tuple) else ():
+            try:
+                ipaddress.ip_network(str(name), strict=False)
+            except ValueError:
+                raise ValueError(f"{name!r} is no address or network; use e.g. 10.0.0.0/8") from None
+        return names
 
     @field_validator("public_url")
     @classmethod
