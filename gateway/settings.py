@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     radicale_conf: Path | None = Field(None, description="Path of radicale.conf; without it the one shipped.")
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Addresses or networks, separated by commas, whose X-Forwarded-For and -Proto are believed.",
+        description="Addresses or networks, separated by commas, whose X-Forwarded-* headers are believed.",
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
     log_format: str = Field("auto", description="json, text, or auto: text on a terminal and json elsewhere.")

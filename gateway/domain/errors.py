@@ -97,7 +97,7 @@ class TooLarge(InvalidInput):
 
 
 class TooManyInstances(InvalidInput):
-    """The recurrence rule has more instances than the limit inside the index horizon; make it less frequent."""
+    """The rule has more instances inside the index horizon than the limit; make it less frequent."""
 
 
 class InvalidName(InvalidInput):
