@@ -1,0 +1,294 @@
+"""The engine, the transaction, and the one bridge between threads and the event loop.
+
+One use case, one transaction. Threads (CalDAV, CLI) call ``read`` and ``write``; the event loop calls
+``aread`` and ``awrite``, which run the same use case in a thread pool of their own. A transaction
+never waits for the network.
+
+SQLite: WAL, every writing transaction begins IMMEDIATE behind a process-wide first-in-first-out lock.
+PostgreSQL: writes in READ COMMITTED with the calendar's row locked, reads in one REPEATABLE READ snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from types import ModuleType
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from gateway.domain.errors import StoreBusy, StoreError, StoreFull, StoreUnusable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_RETRIES = 5
+_SERIALIZATION_STATES = frozenset({"40001", "40P01"})
+_FULL_STATES = frozenset({"53100", "53400"})
+_BUSY_TIMEOUT_S = 10.0
+
+
+def sqlite_driver() -> ModuleType:
+    """Return pysqlite3, whose SQLite has no WAL-reset bug, else the standard library's driver."""
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:  # not packaged for this platform; `doctor` says what that means
+        import sqlite3
+
+        return sqlite3
+    module: ModuleType = dbapi2
+    return module
+
+
+class FairLock:
+    """A mutual exclusion that serves waiting threads in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self._guard = Lock()
+        self._is_held = False
+        self._waiting: deque[Lock] = deque()
+
+    def acquire(self) -> None:
+        """Wait for the turn of this thread."""
+        with self._guard:
+            if not self._is_held:
+                self._is_held = True
+                return
+            turn = Lock()
+            turn.acquire()
+            self._waiting.append(turn)
+        turn.acquire()
+
+    def release(self) -> None:
+        """Hand over to the thread that has waited longest."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._is_held = False
+
+
+class Transaction:
+    """One open transaction: what every query function takes as its first argument."""
+
+    __slots__ = ("after_commit", "connection", "is_postgresql", "is_write", "must_roll_back")
+
+    def __init__(self, connection: Connection, *, is_write: bool) -> None:
+        self.connection = connection
+        self.is_write = is_write
+        self.is_postgresql = connection.dialect.name == "postgresql"
+        self.after_commit: list[Callable[[], None]] = []
+        self.must_roll_back = False
+
+    def execute(self, statement: Any, parameters: Any = None) -> Any:  # Any: SQLAlchemy's own signature
+        """Run one statement."""
+        return self.connection.execute(statement, parameters)
+
+    def on_commit(self, action: Callable[[], None]) -> None:
+        """Run ``action`` once the transaction is durable; it must not raise and must not wait."""
+        self.after_commit.append(action)
+
+    def roll_back_only(self) -> None:
+        """Make the end of this transaction undo it, whatever the caller does next."""
+        self.must_roll_back = True
+
+
+class Database:
+    """The database of one instance.
+
+    Args:
+        url: ``sqlite:///path`` or ``postgresql://...``.
+        threads: size of the pool behind ``aread`` and ``awrite``.
+        connections: most open connections; at least the sum of all threads that use the database.
+        synchronous: SQLite's ``PRAGMA synchronous``.
+    """
+
+    def __init__(
+        self, url: str, *, threads: int = 3, connections: int = 8, synchronous: str = "FULL"
+    ) -> None:
+        self.url = _normal_url(url)
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.synchronous = synchronous
+        self.engine = self._engine(connections)
+        self._write_lock = FairLock()
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="db")
+
+    # -- threads ------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Transaction]:
+        """Open a transaction; leaving the block commits, an exception rolls back.
+
+        Raises:
+            StoreFull: the disk is full; nothing was changed.
+            StoreBusy: another process held the database for too long, or PostgreSQL is unreachable.
+        """
+        if write and self.is_sqlite:
+            self._write_lock.acquire()
+        try:
+            try:
+                with self.engine.connect() as connection:
+                    self._configure(connection, write=write)
+                    with connection.begin() as transaction:
+                        tx = Transaction(connection, is_write=write)
+                        yield tx
+                        if tx.must_roll_back:
+                            transaction.rollback()
+            except DBAPIError as error:
+                raise translate(error) from error
+        finally:
+            if write and self.is_sqlite:
+                self._write_lock.release()
+        if not tx.must_roll_back:
+            for action in tx.after_commit:
+                action()
+
+    def read(
+        self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a reading use case in one snapshot."""
+        with self.transaction(write=False) as tx:
+            return use_case(tx, *args, **kwargs)
+
+    def write(
+        self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a writing use case; deadlocks and serialisation failures are tried again."""
+        for attempt in range(_RETRIES):
+            try:
+                with self.transaction(write=True) as tx:
+                    return use_case(tx, *args, **kwargs)
+            except RetryableConflict:
+                if attempt == _RETRIES - 1:
+                    raise
+                # Full jitter keeps two rivals from meeting again.
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - not a secret
+        raise AssertionError("unreachable")
+
+    # -- event loop ---------------------------------------------------------------------------------
+
+    async def aread(
+        self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a reading use case in the pool of the event loop."""
+        return await self._hop(lambda: self.read(use_case, *args, **kwargs))
+
+    async def awrite(
+        self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run a writing use case in the pool; a cancelled await does not undo it (it commits anyway)."""
+        return await asyncio.shield(self._hop(lambda: self.write(use_case, *args, **kwargs)))
+
+    def _hop(self, work: Callable[[], R]) -> asyncio.Future[R]:
+        # run_in_executor does not copy the context, and log fields would be lost.
+        context = contextvars.copy_context()
+        return asyncio.get_running_loop().run_in_executor(self._pool, context.run, work)
+
+    def close(self) -> None:
+        """Wait for running work and close every connection."""
+        self._pool.shutdown(wait=True)
+        self.engine.dispose()
+
+    # -- how connections are made -------------------------------------------------------------------
+
+    def _engine(self, connections: int) -> Engine:
+        if not self.is_sqlite:
+            return create_engine(
+                self.url,
+                pool_size=connections,
+                max_overflow=0,
+                pool_timeout=30,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": 10, "options": "-c plan_cache_mode=force_custom_plan"},
+            )
+        driver = sqlite_driver()
+        engine = create_engine(
+            self.url,
+            module=driver,
+            poolclass=QueuePool,
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=30,
+            connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+        )
+        synchronous = self.synchronous
+
+        @event.listens_for(engine, "connect")
+        def _pragmas(connection: Any, _record: Any) -> None:  # Any: the driver's own objects
+            connection.isolation_level = None  # the driver must not begin transactions behind our back
+            for pragma in (
+                "journal_mode=WAL",
+                f"synchronous={synchronous}",
+                f"busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}",
+                "foreign_keys=ON",
+                "cache_size=-8192",
+                "temp_store=MEMORY",
+            ):
+                connection.execute(f"PRAGMA {pragma}").close()
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            is_write = connection.get_execution_options().get("calgate_write", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+        return engine
+
+    def _configure(self, connection: Connection, *, write: bool) -> None:
+        if self.is_sqlite:
+            connection.execution_options(calgate_write=write)
+        elif write:
+            connection.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=False)
+        else:
+            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+class RetryableConflict(StoreBusy):
+    """Two writes met in the database; nothing was changed. Repeat in a moment."""
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the address of a SQLite file."""
+    return f"sqlite:///{path}"
+
+
+def _normal_url(url: str) -> str:
+    parsed = make_url(url)
+    if parsed.drivername in {"postgres", "postgresql"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if not parsed.drivername.startswith(("sqlite", "postgresql")):
+        raise StoreUnusable("CALGATE_DATABASE_URL must begin with postgresql:// (or be unset for SQLite).")
+    return parsed.render_as_string(hide_password=False)
+
+
+def translate(error: DBAPIError) -> StoreError | DBAPIError:
+    """Return the error of ours that says what to do, or ``error`` itself where it is a bug."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        if state in _SERIALIZATION_STATES:
+            return RetryableConflict()
+        if state in _FULL_STATES:
+            return StoreFull()
+    words = str(error.orig).lower()
+    if "disk is full" in words or "disk full" in words or "no space left" in words:
+        return StoreFull()
+    if "disk i/o error" in words and isinstance(error, OperationalError):
+        return StoreFull("The disk refused the write (full or broken); nothing was changed.")
+    if "is locked" in words or "database table is locked" in words:
+        return StoreBusy()
+    if "no such table" in words or "no such column" in words or state in {"42P01", "42703"}:
+        return StoreUnusable("The database has no or old tables; run `calgate migrate`.")
+    if "readonly database" in words or "unable to open" in words:
+        return StoreUnusable("The database file cannot be opened for writing; check its owner and path.")
+    if error.connection_invalidated or (isinstance(error, OperationalError) and state is None):
+        return StoreUnusable("The database does not answer; check CALGATE_DATABASE_URL and the server.")
+    return error
