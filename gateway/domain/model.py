@@ -171,13 +171,19 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """The one calendar collection of a resource; ``seq`` numbers its changes without gaps."""
+    """The one calendar collection of a resource; ``seq`` numbers its changes without gaps.
+
+    ``epoch`` changes on restore: numbers of another epoch mean nothing here. Recurring objects are in the
+    occurrence index inside ``index`` only, others always.
+    """
 
     id: CalendarId
     resource: Resource
+    epoch: str
     seq: int
     min_seq: int
     max_duration_s: int
+    index: Window
     components: tuple[str, ...] = ("VEVENT", "VTODO", "VJOURNAL")
 
 
@@ -198,6 +204,8 @@ class CalendarObject:
     revision: int
     created_at_utc: datetime
     modified_at_utc: datetime
+    is_recurring: bool = False
+    creator_id: PrincipalId | None = None
     expires_at_utc: datetime | None = None
 
 

@@ -225,13 +225,19 @@ calendar_object = Table(
     Column("first_start", BigInteger),
     Column("last_end", BigInteger),  # null: endless
     Column("is_recurring", Boolean, nullable=False),
-    Column("origin", String(255), nullable=False),
+    Column("creator_id", BigInteger),  # who sees it unmasked whatever its CLASS; null: import or a link
     Column("created_at_utc", UtcDateTime, nullable=False),
     Column("modified_at_utc", UtcDateTime, nullable=False),
     UniqueConstraint("calendar_id", "uid"),
     # Covers (href, etag) listings without touching the text.
     Index("uq_calendar_object_href", "calendar_id", "href", unique=True),
     Index("ix_calendar_object_listing", "calendar_id", "href", "etag"),
+    Index(
+        "ix_calendar_object_private",
+        "calendar_id",
+        sqlite_where=text("classification > 0"),
+        postgresql_where=text("classification > 0"),
+    ),
     Index(
         "ix_calendar_object_open",
         "calendar_id",

@@ -1,0 +1,159 @@
+"""Calendars: the one row that numbers changes, and the resource it belongs to."""
+
+from __future__ import annotations
+
+from sqlalchemy import Row, Select, select, update
+
+from gateway.domain.errors import NotFound
+from gateway.domain.model import (
+    Calendar,
+    CalendarId,
+    ConflictPolicy,
+    DepartmentId,
+    PrincipalId,
+    Resource,
+    ResourceId,
+    ResourceKind,
+    Window,
+    from_epoch_s,
+    to_epoch_s,
+)
+from gateway.store.database import Transaction
+from gateway.store.schema import calendar, department, instance, resource
+
+_EPOCH = select(instance.c.value).where(instance.c.key == "epoch").scalar_subquery().label("epoch")
+
+
+def _query() -> Select[tuple[object, ...]]:
+    return (
+        select(
+            calendar.c.id.label("calendar_id"),
+            calendar.c.seq,
+            calendar.c.min_seq,
+            calendar.c.max_duration_s,
+            calendar.c.components,
+            calendar.c.index_from,
+            calendar.c.index_to,
+            _EPOCH,
+            resource,
+            department.c.slug.label("department"),
+        )
+        .join_from(calendar, resource, calendar.c.resource_id == resource.c.id)
+        .outerjoin(department, resource.c.department_id == department.c.id)
+    )
+
+
+def resource_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Resource:
+    """Build the resource from a row with all columns of ``resource`` and the label ``department``."""
+    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
+    return Resource(
+        id=ResourceId(cell["id"]),
+        uuid=cell["uuid"],
+        slug=cell["slug"],
+        kind=ResourceKind(cell["kind"]),
+        name=cell["name"],
+        zone=cell["zone"] or default_zone,
+        has_own_zone=cell["zone"] is not None,
+        is_personal=bool(cell["is_personal"]),
+        owner_id=PrincipalId(cell["owner_id"]) if cell["owner_id"] is not None else None,
+        color=cell["color"],
+        location=cell["location"],
+        capacity=cell["capacity"],
+        seats=cell["seats"],
+        opening_hours=cell["opening_hours"],
+        email=cell["email"],
+        department=cell["department"],
+        department_id=DepartmentId(cell["department_id"]) if cell["department_id"] is not None else None,
+        description=cell["description"],
+        policy=ConflictPolicy(cell["policy"]),
+        buffer_before_s=cell["buffer_before_s"],
+        buffer_after_s=cell["buffer_after_s"],
+    )
+
+
+def calendar_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Calendar:
+    """Build the calendar from a row of this module's query."""
+    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
+    return Calendar(
+        id=CalendarId(cell["calendar_id"]),
+        resource=resource_from_row(row, default_zone),
+        epoch=cell["epoch"] or "",
+        seq=cell["seq"],
+        min_seq=cell["min_seq"],
+        max_duration_s=cell["max_duration_s"],
+        index=Window(start=from_epoch_s(cell["index_from"]), end=from_epoch_s(cell["index_to"])),
+        components=tuple(cell["components"].split(",")),
+    )
+
+
+def get(tx: Transaction, calendar_id: CalendarId) -> Calendar:
+    """Return the calendar as it is now, without locking it.
+
+    Raises:
+        NotFound: there is no such calendar.
+    """
+    row = tx.execute(_query().where(calendar.c.id == calendar_id)).one_or_none()
+    if row is None:
+        raise NotFound("The calendar is gone.")
+    return calendar_from_row(row, tx.default_zone)
+
+
+def of_resource(tx: Transaction, resource_id: ResourceId) -> Calendar:
+    """Return the calendar of a resource.
+
+    Raises:
+        NotFound: there is no such resource.
+    """
+    row = tx.execute(_query().where(calendar.c.resource_id == resource_id)).one_or_none()
+    if row is None:
+        raise NotFound("The resource is gone.")
+    return calendar_from_row(row, tx.default_zone)
+
+
+def all_ids(tx: Transaction) -> list[CalendarId]:
+    """Return the ids of all calendars in order."""
+    return [CalendarId(row) for row in tx.execute(select(calendar.c.id).order_by(calendar.c.id)).scalars()]
+
+
+def lock(tx: Transaction, *calendar_ids: CalendarId) -> dict[CalendarId, Calendar]:
+    """Lock calendars in id order until the transaction ends, and return them as they are under the lock.
+
+    SQLite's write transaction is the lock already. A missing calendar is missing in the answer.
+    """
+    query = _query().where(calendar.c.id.in_(calendar_ids)).order_by(calendar.c.id)
+    if tx.is_postgresql:
+        query = query.with_for_update(of=calendar)
+    rows = tx.execute(query).all()
+    found = [calendar_from_row(row, tx.default_zone) for row in rows]
+    return {one.id: one for one in found}
+
+
+def bump(tx: Transaction, calendar_id: CalendarId, *, by: int = 1, longest_s: int = 0) -> int:
+    """Raise the sequence by ``by`` and return its new value; remember the longest occurrence.
+
+    The row lock that this takes makes the order of numbers the order of commits.
+    """
+    values = {"seq": calendar.c.seq + by}
+    statement = update(calendar).where(calendar.c.id == calendar_id).values(values).returning(calendar.c.seq)
+    seq: int = tx.execute(statement).scalar_one()
+    if longest_s:
+        tx.execute(
+            update(calendar)
+            .where(calendar.c.id == calendar_id, calendar.c.max_duration_s < longest_s)
+            .values(max_duration_s=longest_s)
+        )
+    return seq
+
+
+def set_index(tx: Transaction, calendar_id: CalendarId, horizon: Window) -> None:
+    """Record the span that the occurrence index covers."""
+    tx.execute(
+        update(calendar)
+        .where(calendar.c.id == calendar_id)
+        .values(index_from=to_epoch_s(horizon.start), index_to=to_epoch_s(horizon.end))
+    )
+
+
+def set_min_seq(tx: Transaction, calendar_id: CalendarId, min_seq: int) -> None:
+    """Refuse sync tokens below ``min_seq`` from now on."""
+    tx.execute(update(calendar).where(calendar.c.id == calendar_id).values(min_seq=min_seq))

@@ -1,0 +1,96 @@
+"""The change log: one line per change, numbered without gaps per calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, delete, exists, func, insert, select
+
+from gateway.domain.model import CalendarId, Change
+from gateway.store.database import Transaction
+from gateway.store.schema import change
+
+
+def append(tx: Transaction, changes: Sequence[Change]) -> None:
+    """Write lines whose numbers ``calendars.bump`` has just given out in this transaction."""
+    tx.execute(
+        insert(change),
+        [
+            {
+                "calendar_id": one.calendar_id,
+                "seq": one.seq,
+                "href": one.href,
+                "uid": one.uid,
+                "op": one.op,
+                "etag": one.etag,
+                "origin": one.origin,
+                "at_utc": one.at_utc,
+            }
+            for one in changes
+        ],
+    )
+
+
+def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | None = None) -> list[Change]:
+    """Return the newest line of each href that changed after ``seq``, oldest first.
+
+    A cut-off answer ends at the number of its last line: what comes later has a higher one.
+    """
+    newer = change.alias()
+    query = (
+        select(change)
+        .where(change.c.calendar_id == calendar_id, change.c.seq > seq)
+        .where(
+            ~exists().where(
+                and_(
+                    newer.c.calendar_id == change.c.calendar_id,
+                    newer.c.href == change.c.href,
+                    newer.c.seq > change.c.seq,
+                )
+            )
+        )
+        .order_by(change.c.seq)
+    )
+    if limit is not None:
+        query = query.limit(limit)
+    return [
+        Change(
+            calendar_id=CalendarId(row.calendar_id),
+            seq=row.seq,
+            href=row.href,
+            uid=row.uid,
+            op=row.op,
+            etag=row.etag,
+            origin=row.origin,
+            at_utc=row.at_utc,
+        )
+        for row in tx.execute(query)
+    ]
+
+
+def prune(tx: Transaction, calendar_id: CalendarId, *, before: datetime) -> int:
+    """Drop lines that no reader needs and return the lowest number that a sync token may have.
+
+    Lines superseded by a newer one of the same href go, and tombstones older than ``before``; the
+    number of the youngest tombstone dropped is the new floor.
+    """
+    newer = change.alias()
+    tx.execute(
+        delete(change).where(
+            change.c.calendar_id == calendar_id,
+            exists().where(
+                and_(
+                    newer.c.calendar_id == change.c.calendar_id,
+                    newer.c.href == change.c.href,
+                    newer.c.seq > change.c.seq,
+                )
+            ),
+        )
+    )
+    old = and_(change.c.calendar_id == calendar_id, change.c.op == "delete", change.c.at_utc < before)
+    floor = tx.execute(select(func.max(change.c.seq)).where(old)).scalar()
+    if floor is None:
+        return 0
+    tx.execute(delete(change).where(old))
+    return int(floor)

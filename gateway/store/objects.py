@@ -1,0 +1,152 @@
+"""Calendar objects: rows with the bytes as sent. Numbers and occurrences are the caller's business."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
+
+from gateway.domain.model import (
+    CalendarId,
+    CalendarObject,
+    Classification,
+    ObjectId,
+    ObjectKind,
+    PrincipalId,
+    Window,
+    to_epoch_s,
+)
+from gateway.store.database import Transaction
+from gateway.store.schema import calendar_object
+
+_BATCH = 500  # bound parameters per statement stay far below every limit
+
+
+def object_from_row(row: Row[tuple[object, ...]]) -> CalendarObject:
+    """Build the object from a row of the whole table."""
+    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
+    return CalendarObject(
+        id=ObjectId(cell["id"]),
+        calendar_id=CalendarId(cell["calendar_id"]),
+        href=cell["href"],
+        uid=cell["uid"],
+        component=cell["component"],
+        etag=cell["etag"],
+        ical=bytes(cell["ical"]),
+        seq=cell["seq"],
+        kind=ObjectKind(cell["kind"]),
+        classification=Classification(cell["classification"]),
+        revision=cell["revision"],
+        is_recurring=bool(cell["is_recurring"]),
+        creator_id=PrincipalId(cell["creator_id"]) if cell["creator_id"] is not None else None,
+        created_at_utc=cell["created_at_utc"],
+        modified_at_utc=cell["modified_at_utc"],
+        expires_at_utc=cell["expires_at_utc"],
+    )
+
+
+def by_href(tx: Transaction, calendar_id: CalendarId, href: str) -> CalendarObject | None:
+    """Return one object, or None."""
+    return _one(tx, calendar_object.c.calendar_id == calendar_id, calendar_object.c.href == href)
+
+
+def by_uid(tx: Transaction, calendar_id: CalendarId, uid: str) -> CalendarObject | None:
+    """Return one object, or None."""
+    return _one(tx, calendar_object.c.calendar_id == calendar_id, calendar_object.c.uid == uid)
+
+
+def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> Iterator[CalendarObject]:
+    """Yield the objects that are there, in no particular order."""
+    yield from _many(tx, calendar_id, calendar_object.c.href, hrefs)
+
+
+def by_uids(tx: Transaction, calendar_id: CalendarId, uids: Iterable[str]) -> Iterator[CalendarObject]:
+    """Yield the objects that are there, in no particular order."""
+    yield from _many(tx, calendar_id, calendar_object.c.uid, uids)
+
+
+def by_ids(tx: Transaction, calendar_id: CalendarId, ids: Iterable[int]) -> Iterator[CalendarObject]:
+    """Yield the objects that are there, in no particular order."""
+    yield from _many(tx, calendar_id, calendar_object.c.id, ids)
+
+
+def listing(tx: Transaction, calendar_id: CalendarId) -> list[tuple[str, str]]:
+    """Return ``(href, etag)`` of every object, by href; answered from an index without the text."""
+    query = (
+        select(calendar_object.c.href, calendar_object.c.etag)
+        .where(calendar_object.c.calendar_id == calendar_id)
+        .order_by(calendar_object.c.href)
+    )
+    return [(row.href, row.etag) for row in tx.execute(query)]
+
+
+def every(
+    tx: Transaction, calendar_id: CalendarId, *, after_id: int = 0, limit: int = 500
+) -> list[CalendarObject]:
+    """Return a page of objects in the order of their ids, beginning behind ``after_id``."""
+    query = (
+        select(calendar_object)
+        .where(calendar_object.c.calendar_id == calendar_id, calendar_object.c.id > after_id)
+        .order_by(calendar_object.c.id)
+        .limit(limit)
+    )
+    return [object_from_row(row) for row in tx.execute(query)]
+
+
+def recurring_in(tx: Transaction, calendar_id: CalendarId, window: Window) -> list[CalendarObject]:
+    """Return the recurring objects whose span meets ``window``, whatever the index covers."""
+    query = select(calendar_object).where(
+        calendar_object.c.calendar_id == calendar_id,
+        calendar_object.c.is_recurring,
+        calendar_object.c.first_start < to_epoch_s(window.end),
+        or_(calendar_object.c.last_end.is_(None), calendar_object.c.last_end > to_epoch_s(window.start)),
+    )
+    return [object_from_row(row) for row in tx.execute(query)]
+
+
+def expired(tx: Transaction, calendar_id: CalendarId, now: datetime) -> list[CalendarObject]:
+    """Return the holds of one calendar whose time is over."""
+    query = select(calendar_object).where(
+        calendar_object.c.calendar_id == calendar_id, calendar_object.c.expires_at_utc <= now
+    )
+    return [object_from_row(row) for row in tx.execute(query)]
+
+
+def calendars_with_expired(tx: Transaction, now: datetime) -> list[CalendarId]:
+    """Return the calendars that have holds whose time is over."""
+    query = select(calendar_object.c.calendar_id).where(calendar_object.c.expires_at_utc <= now).distinct()
+    return [CalendarId(row) for row in tx.execute(query).scalars()]
+
+
+def insert_one(tx: Transaction, values: dict[str, object]) -> ObjectId:
+    """Insert a row and return its id."""
+    statement = insert(calendar_object).values(codec=0, **values).returning(calendar_object.c.id)
+    return ObjectId(tx.execute(statement).scalar_one())
+
+
+def update_one(tx: Transaction, object_id: ObjectId, values: dict[str, object]) -> None:
+    """Change columns of a row in place."""
+    tx.execute(update(calendar_object).where(calendar_object.c.id == object_id).values(**values))
+
+
+def delete_one(tx: Transaction, object_id: ObjectId) -> None:
+    """Delete a row; its occurrences go with it."""
+    tx.execute(delete(calendar_object).where(calendar_object.c.id == object_id))
+
+
+def _one(tx: Transaction, *conditions: ColumnElement[bool]) -> CalendarObject | None:
+    row = tx.execute(select(calendar_object).where(*conditions)).one_or_none()
+    return object_from_row(row) if row is not None else None
+
+
+def _many(
+    tx: Transaction, calendar_id: CalendarId, column: ColumnElement[object], values: Iterable[object]
+) -> Iterator[CalendarObject]:
+    wanted: Sequence[object] = list(dict.fromkeys(values))
+    for start in range(0, len(wanted), _BATCH):
+        query = select(calendar_object).where(
+            calendar_object.c.calendar_id == calendar_id, column.in_(wanted[start : start + _BATCH])
+        )
+        for row in tx.execute(query):
+            yield object_from_row(row)

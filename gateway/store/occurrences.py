@@ -1,0 +1,194 @@
+"""The occurrence index: expanded spans per object, in whole epoch seconds.
+
+Recurring objects are in it inside the calendar's index horizon, all others always. It is never
+truncated: objects that are too dense were refused before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Row, delete, func, insert, or_, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.exc import IntegrityError
+
+from gateway.domain.errors import Clash
+from gateway.domain.model import Busy, Calendar, CalendarId, ObjectId, Occurrence, Window, to_epoch_s
+from gateway.store.database import Transaction
+from gateway.store.schema import busy_slot, calendar_object, occurrence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """One row of the index: epoch seconds, ``[start_ts, end_ts)``."""
+
+    object_id: ObjectId
+    start_ts: int
+    end_ts: int
+    recur_ts: int
+    busy: Busy
+    is_all_day: bool
+
+
+def replace(
+    tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: Iterable[Occurrence]
+) -> None:
+    """Put the occurrences of one object in the place of those it had."""
+    tx.execute(delete(occurrence).where(occurrence.c.object_id == object_id))
+    add(tx, calendar_id, object_id, spans)
+
+
+def add(tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: Iterable[Occurrence]) -> None:
+    """Insert the occurrences of an object that has none yet."""
+    rows = {
+        (row["start_ts"], row["recur_ts"]): row
+        for row in (_row(calendar_id, object_id, span) for span in spans)
+    }
+    if rows:
+        tx.execute(insert(occurrence), list(rows.values()))
+
+
+def in_window(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]:
+    """Return the rows that meet ``window``, by start; a row without length counts at its instant."""
+    start, end = to_epoch_s(window.start), to_epoch_s(window.end)
+    query = (
+        select(occurrence)
+        .where(
+            occurrence.c.calendar_id == calendar.id,
+            # No occurrence is longer than max_duration_s, so the index range has a lower bound.
+            occurrence.c.start_ts >= start - calendar.max_duration_s,
+            occurrence.c.start_ts < end,
+            or_(occurrence.c.end_ts > start, occurrence.c.start_ts >= start),
+        )
+        .order_by(occurrence.c.start_ts, occurrence.c.object_id, occurrence.c.recur_ts)
+    )
+    return [_span(row) for row in tx.execute(query)]
+
+
+def blocking(
+    tx: Transaction, calendar: Calendar, window: Window, *, except_object: ObjectId | None, now: datetime
+) -> list[tuple[int, int, ObjectId]]:
+    """Return ``(start_ts, end_ts, object_id)`` of what takes time in ``window``, by start.
+
+    Free spans, spans without length and holds whose time is over at ``now`` do not count.
+    """
+    start, end = to_epoch_s(window.start), to_epoch_s(window.end)
+    query = (
+        select(occurrence.c.start_ts, occurrence.c.end_ts, occurrence.c.object_id)
+        .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
+        .where(
+            occurrence.c.calendar_id == calendar.id,
+            occurrence.c.start_ts >= start - calendar.max_duration_s,
+            occurrence.c.start_ts < end,
+            occurrence.c.end_ts > start,
+            occurrence.c.end_ts > occurrence.c.start_ts,
+            occurrence.c.busy != int(Busy.FREE),
+            or_(calendar_object.c.expires_at_utc.is_(None), calendar_object.c.expires_at_utc > now),
+        )
+        .order_by(occurrence.c.start_ts, occurrence.c.end_ts)
+    )
+    if except_object is not None:
+        query = query.where(occurrence.c.object_id != except_object)
+    return [(row.start_ts, row.end_ts, ObjectId(row.object_id)) for row in tx.execute(query)]
+
+
+def clear_calendar(tx: Transaction, calendar_id: CalendarId) -> None:
+    """Empty the index of one calendar."""
+    tx.execute(delete(occurrence).where(occurrence.c.calendar_id == calendar_id))
+    tx.execute(delete(busy_slot).where(busy_slot.c.calendar_id == calendar_id))
+
+
+def guard(
+    tx: Transaction,
+    calendar_id: CalendarId,
+    object_id: ObjectId,
+    spans: Sequence[Occurrence],
+    *,
+    is_strict: bool,
+) -> None:
+    """Lay the belt under the conflict check: PostgreSQL refuses overlapping slots by itself (rules.md).
+
+    Args:
+        tx: the write's own transaction.
+        calendar_id: the calendar.
+        object_id: whose slots are put in the place of those it had.
+        spans: what it takes; free spans are left out, spans of the object that meet are merged.
+        is_strict: False where the write stands in spite of a clash; the clashing slots stay unguarded.
+
+    Raises:
+        Clash: two writes took one slot although both checks passed.
+    """
+    if not tx.is_postgresql:
+        return  # the one writer of SQLite needs no belt
+    tx.execute(delete(busy_slot).where(busy_slot.c.object_id == object_id))
+    rows = [
+        {"calendar_id": calendar_id, "object_id": object_id, "start_ts": start, "end_ts": end}
+        for start, end in _merged(spans)
+    ]
+    if not rows:
+        return
+    if not is_strict:
+        tx.execute(postgresql_insert(busy_slot).on_conflict_do_nothing(), rows)
+        return
+    try:
+        tx.execute(insert(busy_slot), rows)
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) == "23P01":
+            raise Clash([]) from error
+        raise
+
+
+def release(tx: Transaction, object_id: ObjectId) -> None:
+    """Take an object's slots out of the belt."""
+    if tx.is_postgresql:
+        tx.execute(delete(busy_slot).where(busy_slot.c.object_id == object_id))
+
+
+def count(tx: Transaction, calendar_id: CalendarId) -> int:
+    """Return how many rows a calendar has in the index."""
+    query = select(func.count()).select_from(occurrence).where(occurrence.c.calendar_id == calendar_id)
+    total: int = tx.execute(query).scalar_one()
+    return total
+
+
+def _merged(spans: Sequence[Occurrence]) -> list[tuple[int, int]]:
+    taken = sorted(
+        (to_epoch_s(span.start), to_epoch_s(span.end))
+        for span in spans
+        if span.busy.blocks and span.end > span.start
+    )
+    merged: list[tuple[int, int]] = []
+    for start, end in taken:
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        elif end > start:
+            merged.append((start, end))
+    return merged
+
+
+def _row(calendar_id: CalendarId, object_id: ObjectId, span: Occurrence) -> dict[str, object]:
+    start = to_epoch_s(span.start)
+    return {
+        "calendar_id": calendar_id,
+        "start_ts": start,
+        "object_id": object_id,
+        "recur_ts": to_epoch_s(span.recurrence_id) if span.recurrence_id is not None else start,
+        "end_ts": to_epoch_s(span.end),
+        "busy": int(span.busy),
+        "is_all_day": span.is_all_day,
+    }
+
+
+def _span(row: Row[tuple[int, int, int, int, int, int, bool]]) -> Span:
+    calendar_id, start_ts, object_id, recur_ts, end_ts, busy, is_all_day = row
+    del calendar_id
+    return Span(
+        object_id=ObjectId(object_id),
+        start_ts=start_ts,
+        end_ts=end_ts,
+        recur_ts=recur_ts,
+        busy=Busy(busy),
+        is_all_day=bool(is_all_day),
+    )
