@@ -157,3 +157,8 @@ def set_index(tx: Transaction, calendar_id: CalendarId, horizon: Window) -> None
 def set_min_seq(tx: Transaction, calendar_id: CalendarId, min_seq: int) -> None:
     """Refuse sync tokens below ``min_seq`` from now on."""
     tx.execute(update(calendar).where(calendar.c.id == calendar_id).values(min_seq=min_seq))
+
+
+def set_longest(tx: Transaction, calendar_id: CalendarId, longest_s: int) -> None:
+    """Record the length of the longest occurrence after the index was built anew."""
+    tx.execute(update(calendar).where(calendar.c.id == calendar_id).values(max_duration_s=longest_s))

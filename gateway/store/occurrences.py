@@ -181,7 +181,7 @@ def _row(calendar_id: CalendarId, object_id: ObjectId, span: Occurrence) -> dict
     }
 
 
-def _span(row: Row[tuple[int, int, int, int, int, int, bool]]) -> Span:
+def _span(row: Row[int, int, int, int, int, int, bool]) -> Span:
     calendar_id, start_ts, object_id, recur_ts, end_ts, busy, is_all_day = row
     del calendar_id
     return Span(
