@@ -115,7 +115,7 @@ def _whole_days(monday: date) -> Iterator[tuple[str, str, date, date, tuple[str,
     yield "anna", "Holiday", day(42), day(49), ("X-MICROSOFT-CDO-BUSYSTATUS:OOF",)
     yield "ben", "Conference", day(22), day(25), ("LOCATION:Lisbon",)
     yield "chloe", "Birthday", day(38), day(39), ("TRANSP:TRANSPARENT", "RRULE:FREQ=YEARLY")
-    yield "van-1", "Inspection", day(50), day(51), ("X-CALGATE-KIND:block",)
+    yield "van-1", "Inspection", day(51), day(52), ("X-CALGATE-KIND:block",)
     yield "room-lindau", "New carpet", day(47), day(49), ("X-CALGATE-KIND:block",)
 
 
