@@ -327,7 +327,7 @@ def _transfer(
     limits: Limits,
 ) -> None:
     # The row moves in place: its history (creator, revision) stays with the object.
-    prepared = reread(moved, target, limits)
+    prepared = reread(moved, target)
     spans = prepared.expansion.occurrences
     policy = target.resource.policy
     clashes = conflicts.check(tx, target, spans, policy=policy, object_id=moved.id, now=now, limits=limits)

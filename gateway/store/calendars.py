@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Row, Select, select, update
+from typing import Any
+
+from sqlalchemy import Select, select, update
 
 from gateway.domain.errors import NotFound
-from gateway.domain.model import (
-    Calendar,
-    CalendarId,
-    ConflictPolicy,
-    DepartmentId,
-    PrincipalId,
-    Resource,
-    ResourceId,
-    ResourceKind,
-    Window,
-    from_epoch_s,
-    to_epoch_s,
-)
+from gateway.domain.model import Calendar, CalendarId, ResourceId, Window, from_epoch_s, to_epoch_s
+from gateway.store import resources
 from gateway.store.database import Transaction
-from gateway.store.schema import calendar, department, instance, resource
+from gateway.store.schema import calendar, instance, resource
 
 _EPOCH = select(instance.c.value).where(instance.c.key == "epoch").scalar_subquery().label("epoch")
 
 
-def _query() -> Select[tuple[object, ...]]:
+def _query() -> Select[Any]:  # Any: the columns of a resource and of its calendar
     return (
-        select(
+        resources.query()
+        .add_columns(
             calendar.c.id.label("calendar_id"),
             calendar.c.seq,
             calendar.c.min_seq,
@@ -35,54 +27,22 @@ def _query() -> Select[tuple[object, ...]]:
             calendar.c.index_from,
             calendar.c.index_to,
             _EPOCH,
-            resource,
-            department.c.slug.label("department"),
         )
-        .join_from(calendar, resource, calendar.c.resource_id == resource.c.id)
-        .outerjoin(department, resource.c.department_id == department.c.id)
+        .join(calendar, calendar.c.resource_id == resource.c.id)
     )
 
 
-def resource_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Resource:
-    """Build the resource from a row with all columns of ``resource`` and the label ``department``."""
-    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
-    return Resource(
-        id=ResourceId(cell["id"]),
-        uuid=cell["uuid"],
-        slug=cell["slug"],
-        kind=ResourceKind(cell["kind"]),
-        name=cell["name"],
-        zone=cell["zone"] or default_zone,
-        has_own_zone=cell["zone"] is not None,
-        is_personal=bool(cell["is_personal"]),
-        owner_id=PrincipalId(cell["owner_id"]) if cell["owner_id"] is not None else None,
-        color=cell["color"],
-        location=cell["location"],
-        capacity=cell["capacity"],
-        seats=cell["seats"],
-        opening_hours=cell["opening_hours"],
-        email=cell["email"],
-        department=cell["department"],
-        department_id=DepartmentId(cell["department_id"]) if cell["department_id"] is not None else None,
-        description=cell["description"],
-        policy=ConflictPolicy(cell["policy"]),
-        buffer_before_s=cell["buffer_before_s"],
-        buffer_after_s=cell["buffer_after_s"],
-    )
-
-
-def calendar_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Calendar:
+def from_row(row: Any) -> Calendar:  # Any: a row of SQLAlchemy
     """Build the calendar from a row of this module's query."""
-    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
     return Calendar(
-        id=CalendarId(cell["calendar_id"]),
-        resource=resource_from_row(row, default_zone),
-        epoch=cell["epoch"] or "",
-        seq=cell["seq"],
-        min_seq=cell["min_seq"],
-        max_duration_s=cell["max_duration_s"],
-        index=Window(start=from_epoch_s(cell["index_from"]), end=from_epoch_s(cell["index_to"])),
-        components=tuple(cell["components"].split(",")),
+        id=CalendarId(row.calendar_id),
+        resource=resources.from_row(row),
+        epoch=row.epoch or "",
+        seq=row.seq,
+        min_seq=row.min_seq,
+        max_duration_s=row.max_duration_s,
+        index=Window(start=from_epoch_s(row.index_from), end=from_epoch_s(row.index_to)),
+        components=tuple(row.components.split(",")),
     )
 
 
@@ -95,7 +55,7 @@ def get(tx: Transaction, calendar_id: CalendarId) -> Calendar:
     row = tx.execute(_query().where(calendar.c.id == calendar_id)).one_or_none()
     if row is None:
         raise NotFound("The calendar is gone.")
-    return calendar_from_row(row, tx.default_zone)
+    return from_row(row)
 
 
 def of_resource(tx: Transaction, resource_id: ResourceId) -> Calendar:
@@ -107,7 +67,7 @@ def of_resource(tx: Transaction, resource_id: ResourceId) -> Calendar:
     row = tx.execute(_query().where(calendar.c.resource_id == resource_id)).one_or_none()
     if row is None:
         raise NotFound("The resource is gone.")
-    return calendar_from_row(row, tx.default_zone)
+    return from_row(row)
 
 
 def all_ids(tx: Transaction) -> list[CalendarId]:
@@ -131,7 +91,7 @@ def lock(tx: Transaction, *calendar_ids: CalendarId) -> dict[CalendarId, Calenda
     if tx.is_postgresql:
         query = query.with_for_update(of=calendar)
     rows = tx.execute(query).all()
-    found = [calendar_from_row(row, tx.default_zone) for row in rows]
+    found = [from_row(row) for row in rows]
     return {one.id: one for one in found}
 
 
