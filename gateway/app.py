@@ -22,7 +22,7 @@ from gateway.http.deps import Deps
 from gateway.http.feeds import door as feeds_door
 from gateway.http.metrics import Metrics
 from gateway.http.sign_in import SignIn
-from gateway.services import chores, instance
+from gateway.services import chores, startup
 from gateway.services.limits import Limits
 from gateway.settings import Settings
 from gateway.store import leases
@@ -115,10 +115,9 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
         GatewayError: it cannot start; the message says what to do.
     """
     logs.configure(level=settings.log_level, log_format=settings.log_format)
-    db = instance.open_database(settings, now=utc_now())
+    db = startup.open_database(settings)
     try:
-        horizon = instance.horizon(settings, utc_now())
-        db.write(instance.adopt_zone, settings.zone, horizon=horizon)
+        startup.ready_database(db, settings, now=utc_now())
         # Imported here because only the demo needs it.
         from gateway.services import demo as demo_service
 
@@ -197,8 +196,8 @@ async def _repeat(name: str, every_s: float, deps: Deps, chore: Callable[[Deps],
 
 
 def _leased(name: str, owner: str, every_s: float, deps: Deps, chore: Callable[[Deps], int]) -> int | None:
-    ttl = timedelta(seconds=max(60.0, every_s))
-    claimed = deps.db.write(leases.claim, f"chore:{name}", owner=owner, now=deps.clock(), ttl=ttl)
+    lease_for = timedelta(seconds=max(60.0, every_s))
+    claimed = deps.db.write(leases.claim, f"chore:{name}", owner=owner, now=deps.clock(), lease_for=lease_for)
     return chore(deps) if claimed is not None else None
 
 

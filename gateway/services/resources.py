@@ -8,13 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import AlreadyExists, InvalidInput, NotFound
-from gateway.domain.model import Calendar, ConflictPolicy, Principal, Resource, ResourceKind, Window
+from gateway.domain.model import ConflictPolicy, Principal, Resource, ResourceKind, Window
 from gateway.domain.people import check_personal_slug, check_slug, normal_login
-from gateway.services import departments, occurrence_index
+from gateway.services import departments
 from gateway.services import principals as people
+from gateway.services.limits import Limits
 from gateway.services.principals import OPERATOR
-from gateway.store import audit
-from gateway.store import calendars as calendar_store
+from gateway.store import audit, calendars
 from gateway.store import principals as store_principals
 from gateway.store import resources as store
 from gateway.store.database import Transaction
@@ -23,12 +23,12 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?")
 _MAX_TEXT_CHARS = 255
 _MAX_DESCRIPTION_CHARS = 10_000
 _MAX_BUFFER_S = 7 * 86400
+_MOVES_THE_INDEX = ("zone", "policy", "capacity", "buffer_before_s", "buffer_after_s")
 _DEFAULT_POLICY = {
     ResourceKind.ROOM: ConflictPolicy.REFUSE,
     ResourceKind.EQUIPMENT: ConflictPolicy.REFUSE,
     ResourceKind.PERSON: ConflictPolicy.WARN,
 }
-_INDEXED = ("zone", "policy", "capacity", "buffer_before_s", "buffer_after_s")
 FIELDS = (
     "name", "kind", "zone", "color", "location", "capacity", "seats", "opening_hours", "email", "department",
     "owner", "policy", "buffer_before_s", "buffer_after_s", "description",
@@ -143,14 +143,14 @@ def set_(
     tx: Transaction,
     address: str,
     *,
-    horizon: Window,
+    limits: Limits,
     now: datetime,
     actor: str = OPERATOR,
     **fields: Any,  # Any: one of FIELDS each, checked below
 ) -> Resource:
     """Change the given fields; an empty string clears a field that may be empty.
 
-    A new zone moves floating and all-day times, and the database's own guard follows the conflict policy, so
+    A new zone moves floating and all-day times, and policy, capacity and buffers decide what guards a slot:
     the occurrence index is rebuilt in this transaction.
 
     Raises:
@@ -161,8 +161,8 @@ def set_(
     columns = _columns(tx, given, now=now, actor=actor)
     store.update_fields(tx, resource.id, **columns)
     changed = _loaded(store.by_id(tx, resource.id))
-    if any(getattr(changed, name) != getattr(resource, name) for name in _INDEXED):
-        occurrence_index.rebuild(tx, load_calendar(tx, changed).id, horizon=horizon)
+    if any(getattr(changed, name) != getattr(resource, name) for name in _MOVES_THE_INDEX):
+        _rebuild(tx, changed, limits=limits, now=now)
     if given:
         _audit(tx, now, actor, "resource.set", address, {"fields": sorted(given)})
     return changed
@@ -176,9 +176,12 @@ def remove(tx: Transaction, address: str, *, now: datetime, actor: str = OPERATO
     return resource
 
 
-def load_calendar(tx: Transaction, resource: Resource) -> Calendar:
-    """Return the calendar of a resource."""
-    return calendar_store.of_resource(tx, resource.id)
+def _rebuild(tx: Transaction, resource: Resource, *, limits: Limits, now: datetime) -> None:
+    # Loaded here: most commands never expand anything.
+    from gateway.services.occurrence_index import rebuild
+
+    calendar = calendars.of_resource(tx, resource.id)
+    rebuild(tx, calendar.id, horizon=limits.horizon(now))
 
 
 def _loaded(resource: Resource | None) -> Resource:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import Select, select, update
+from sqlalchemy import Row, Select, select, update
 
 from gateway.domain.errors import NotFound
-from gateway.domain.model import Calendar, CalendarId, ResourceId, Window, from_epoch_s, to_epoch_s
-from gateway.store import resources
+from gateway.domain.model import (
+    Calendar,
+    CalendarId,
+    ConflictPolicy,
+    DepartmentId,
+    PrincipalId,
+    Resource,
+    ResourceId,
+    ResourceKind,
+    Window,
+    from_epoch_s,
+    to_epoch_s,
+)
 from gateway.store.database import Transaction
-from gateway.store.schema import calendar, instance, resource
+from gateway.store.schema import calendar, department, instance, resource
 
 _EPOCH = select(instance.c.value).where(instance.c.key == "epoch").scalar_subquery().label("epoch")
 
 
-def _query() -> Select[Any]:  # Any: the columns of a resource and of its calendar
+def _query() -> Select[tuple[object, ...]]:
     return (
-        resources.query()
-        .add_columns(
+        select(
             calendar.c.id.label("calendar_id"),
             calendar.c.seq,
             calendar.c.min_seq,
@@ -27,22 +35,54 @@ def _query() -> Select[Any]:  # Any: the columns of a resource and of its calend
             calendar.c.index_from,
             calendar.c.index_to,
             _EPOCH,
+            resource,
+            department.c.slug.label("department"),
         )
-        .join(calendar, calendar.c.resource_id == resource.c.id)
+        .join_from(calendar, resource, calendar.c.resource_id == resource.c.id)
+        .outerjoin(department, resource.c.department_id == department.c.id)
     )
 
 
-def from_row(row: Any) -> Calendar:  # Any: a row of SQLAlchemy
+def resource_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Resource:
+    """Build the resource from a row with all columns of ``resource`` and the label ``department``."""
+    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
+    return Resource(
+        id=ResourceId(cell["id"]),
+        uuid=cell["uuid"],
+        slug=cell["slug"],
+        kind=ResourceKind(cell["kind"]),
+        name=cell["name"],
+        zone=cell["zone"] or default_zone,
+        has_own_zone=cell["zone"] is not None,
+        is_personal=bool(cell["is_personal"]),
+        owner_id=PrincipalId(cell["owner_id"]) if cell["owner_id"] is not None else None,
+        color=cell["color"],
+        location=cell["location"],
+        capacity=cell["capacity"],
+        seats=cell["seats"],
+        opening_hours=cell["opening_hours"],
+        email=cell["email"],
+        department=cell["department"],
+        department_id=DepartmentId(cell["department_id"]) if cell["department_id"] is not None else None,
+        description=cell["description"],
+        policy=ConflictPolicy(cell["policy"]),
+        buffer_before_s=cell["buffer_before_s"],
+        buffer_after_s=cell["buffer_after_s"],
+    )
+
+
+def calendar_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Calendar:
     """Build the calendar from a row of this module's query."""
+    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
     return Calendar(
-        id=CalendarId(row.calendar_id),
-        resource=resources.from_row(row),
-        epoch=row.epoch or "",
-        seq=row.seq,
-        min_seq=row.min_seq,
-        max_duration_s=row.max_duration_s,
-        index=Window(start=from_epoch_s(row.index_from), end=from_epoch_s(row.index_to)),
-        components=tuple(row.components.split(",")),
+        id=CalendarId(cell["calendar_id"]),
+        resource=resource_from_row(row, default_zone),
+        epoch=cell["epoch"] or "",
+        seq=cell["seq"],
+        min_seq=cell["min_seq"],
+        max_duration_s=cell["max_duration_s"],
+        index=Window(start=from_epoch_s(cell["index_from"]), end=from_epoch_s(cell["index_to"])),
+        components=tuple(cell["components"].split(",")),
     )
 
 
@@ -55,7 +95,7 @@ def get(tx: Transaction, calendar_id: CalendarId) -> Calendar:
     row = tx.execute(_query().where(calendar.c.id == calendar_id)).one_or_none()
     if row is None:
         raise NotFound("The calendar is gone.")
-    return from_row(row)
+    return calendar_from_row(row, tx.default_zone)
 
 
 def of_resource(tx: Transaction, resource_id: ResourceId) -> Calendar:
@@ -67,7 +107,7 @@ def of_resource(tx: Transaction, resource_id: ResourceId) -> Calendar:
     row = tx.execute(_query().where(calendar.c.resource_id == resource_id)).one_or_none()
     if row is None:
         raise NotFound("The resource is gone.")
-    return from_row(row)
+    return calendar_from_row(row, tx.default_zone)
 
 
 def all_ids(tx: Transaction) -> list[CalendarId]:
@@ -91,7 +131,7 @@ def lock(tx: Transaction, *calendar_ids: CalendarId) -> dict[CalendarId, Calenda
     if tx.is_postgresql:
         query = query.with_for_update(of=calendar)
     rows = tx.execute(query).all()
-    found = [from_row(row) for row in rows]
+    found = [calendar_from_row(row, tx.default_zone) for row in rows]
     return {one.id: one for one in found}
 
 

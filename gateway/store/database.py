@@ -81,11 +81,12 @@ class FairLock:
 class Transaction:
     """One open transaction: what every query function takes as its first argument."""
 
-    __slots__ = ("after_commit", "connection", "is_postgresql", "is_write", "must_roll_back")
+    __slots__ = ("after_commit", "connection", "default_zone", "is_postgresql", "is_write", "must_roll_back")
 
-    def __init__(self, connection: Connection, *, is_write: bool) -> None:
+    def __init__(self, connection: Connection, *, is_write: bool, default_zone: str) -> None:
         self.connection = connection
         self.is_write = is_write
+        self.default_zone = default_zone
         self.is_postgresql = connection.dialect.name == "postgresql"
         self.after_commit: list[Callable[[], None]] = []
         self.must_roll_back = False
@@ -115,6 +116,7 @@ class Database:
         threads: size of the pool behind ``aread`` and ``awrite``.
         connections: most open connections; at least the sum of all threads that use the database.
         synchronous: SQLite's ``PRAGMA synchronous``.
+        default_zone: IANA name for resources without a zone of their own.
     """
 
     def __init__(
@@ -124,10 +126,12 @@ class Database:
         threads: int = 3,
         connections: int = 8,
         synchronous: str = "FULL",
+        default_zone: str = "UTC",
     ) -> None:
         self.url = _normal_url(url)
         self.is_sqlite = self.url.startswith("sqlite")
         self.synchronous = synchronous
+        self.default_zone = default_zone
         self.engine = self._engine(connections)
         self._write_lock = FairLock()
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="db")
@@ -149,7 +153,7 @@ class Database:
                 with self.engine.connect() as connection:
                     self._configure(connection, write=write)
                     with connection.begin() as transaction:
-                        tx = Transaction(connection, is_write=write)
+                        tx = Transaction(connection, is_write=write, default_zone=self.default_zone)
                         yield tx
                         if tx.must_roll_back:
                             transaction.rollback()

@@ -225,4 +225,4 @@ def _with_calendars(
         .where(condition)
         .order_by(resource.c.id)
     )
-    return [(resources.from_row(row), CalendarId(row.calendar_id)) for row in tx.execute(query)]
+    return [(resources.from_row(tx, row), CalendarId(row.calendar_id)) for row in tx.execute(query)]
