@@ -455,5 +455,7 @@ def _nominal(value: Any) -> tuple[int, timedelta]:
     """Return the nominal days and the exact rest of a DURATION (RFC 5545 §3.3.6)."""
     whole: timedelta = value.dt
     date_part, _, _ = str(getattr(value, "raw", "")).upper().lstrip("+").partition("T")
-    days = vDuration.from_ical(date_part).days if len(date_part) > 1 else 0
+    days = 0
+    if len(date_part) > 1:
+        days = vDuration.from_ical(date_part).days  # type: ignore[no-untyped-call]  # icalendar has no types here
     return days, max(_ZERO, whole - timedelta(days=days))
