@@ -31,6 +31,7 @@ _FLOATING = re.compile(
 )
 _HEADER = re.compile(rb"^(X-WR-CALNAME|NAME|X-WR-TIMEZONE)(?:;[^:\r\n]*)?:([^\r\n]*)", _FLAGS)
 _VOLATILE = re.compile(rb"^(?:DTSTAMP|CREATED|LAST-MODIFIED)[;:][^\r\n]*\r?\n?", _FLAGS)
+_ESCAPED = re.compile(rb"\\([\\,;])")
 _KINDS = (b"VEVENT", b"VTODO", b"VJOURNAL")
 
 
@@ -207,7 +208,8 @@ def _piece(scan: _Scan, data: bytes, calendar: int, entry: tuple[bytes, int, int
     if name == b"VTIMEZONE":
         given = _TZID_GIVEN.search(_FOLD.sub(b"", data[start:end]))
         if given:
-            scan.timezones.setdefault((calendar, given[1].strip()), piece)
+            tzid = _ESCAPED.sub(rb"\1", given[1].strip())
+            scan.timezones.setdefault((calendar, tzid), piece)
         return
     if name not in _KINDS:
         if name in (b"VFREEBUSY", b"VAVAILABILITY"):
@@ -329,7 +331,7 @@ def _entry(
     timezones: dict[bytes, _Piece] = {}
     for piece, block in zip(members, whole, strict=True):
         for match in _TZID_USED.finditer(block):
-            tzid = match[1].strip(b'"')
+            tzid = match[1].strip(b'"').strip()
             found = scan.timezones.get((piece.calendar, tzid))
             if found is not None:
                 timezones.setdefault(tzid, found)

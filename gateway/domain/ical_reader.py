@@ -75,7 +75,8 @@ def decode(data: bytes) -> str:
 
 def unfolded(text: str) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, unfolded content line) without the empty lines."""
-    number, start, parts = 0, 0, []
+    number, start = 0, 0
+    parts: list[str] = []
     for line in text.split("\n"):
         number += 1
         line = line.removesuffix("\r")
@@ -92,6 +93,10 @@ def unfolded(text: str) -> Iterator[tuple[int, str]]:
         yield start, "".join(parts)
 
 
+def _content_line(line: str) -> Contentline:
+    return Contentline(line)  # type: ignore[no-untyped-call]  # icalendar has no types here
+
+
 def split_line(line: str) -> tuple[str, Parameters, str]:
     """Return name (upper case), parameters and raw value of an unfolded content line.
 
@@ -100,7 +105,7 @@ def split_line(line: str) -> tuple[str, Parameters, str]:
     """
     match = _LINE.fullmatch(line)
     if match is None:
-        name, params, value = Contentline(line).raw_parts()
+        name, params, value = _content_line(line).raw_parts()
         return name.upper(), params, value
     name, raw, value = match.groups()
     params = Parameters()
@@ -184,9 +189,10 @@ class _Reader(ComponentIcalParser):
             raise InvalidCalendarData("BEGIN needs a component name", line=self._line_number)
         known = _FACTORY.get(name)
         component = known() if known is not None else Component()
+        # Attributes of this one component: where it begins, and its name if icalendar has no class for it.
+        component.__dict__["line"] = self._line_number
         if known is None:
-            component.name = name
-        component.line = self._line_number
+            component.__dict__["name"] = name
         self._stack.append(component)
 
     def _end(self, name: str) -> None:
@@ -204,7 +210,7 @@ class _Reader(ComponentIcalParser):
         if name in _LISTS and raw.count(",") > MAX_VALUES:
             raise InvalidCalendarData("too many values", line=self._line_number, property_name=name)
         if name == "CATEGORIES":
-            self.handle_categories(params, raw, Contentline(line))
+            self.handle_categories(params, raw, _content_line(line))
             return
         value_param = params.get("VALUE")
         factory = _value_type(name, value_param.upper() if isinstance(value_param, str) else None)
@@ -225,7 +231,7 @@ class _Reader(ComponentIcalParser):
                 raise InvalidCalendarData(
                     "the value cannot be read", line=self._line_number, property_name=name
                 ) from None
-            self.handle_property_parse_error(error, name, params, value, Contentline(""))
+            self.handle_property_parse_error(error, name, params, value, _content_line(""))
             return
         parsed.params = params
         if name in ESSENTIAL and hasattr(parsed, "__dict__"):

@@ -269,6 +269,13 @@ class _Series:
             return _Face(component, start, days, rest)
         return _Face(component, start, 1 if start.is_date else 0, _ZERO)
 
+    @staticmethod
+    def _like(name: _Moment, start: _Moment) -> _Moment:
+        """Return a date or time that names an instance in the value type of the series."""
+        if name.is_date == start.is_date:
+            return name
+        return _Moment(datetime.combine(name.wall, start.wall.time()), start.zone, start.is_date)
+
     # -- overrides
 
     def _override(
@@ -281,11 +288,8 @@ class _Series:
         self.budget.spend()
         value = values_of(component, "RECURRENCE-ID")[0]
         name = self._moment(value)
-        if master is not None and name.is_date and not master.moment.is_date:
-            # A date names the instance of that day.
-            name = _Moment(datetime.combine(name.wall, master.moment.wall.time()), master.moment.zone, False)
-        elif master is not None and master.moment.is_date and not name.is_date:
-            name = _Moment(datetime.combine(name.wall, _MIDNIGHT), master.moment.zone, True)
+        if master is not None:
+            name = self._like(name, master.moment)
         recurrence_id = name.instant
         face = self._face(component) or _Face(component, name, 0, _ZERO)
         overridden.add(recurrence_id)
@@ -418,7 +422,11 @@ class _Series:
             self.last_end = end
 
     def _excluded(self, component: Component, face: _Face) -> set[datetime]:
-        """Return the instants of EXDATE; a date excludes from all-day series only, a time from timed ones."""
+        """Return the instants of EXDATE.
+
+        A date in a timed series excludes what starts at the series' time of that day, as in clients that use
+        ical.js; the RFC leaves it open.
+        """
         excluded: set[datetime] = set()
         for entry in values_of(component, "EXDATE"):
             self.budget.spend(len(entry.dts))
@@ -426,8 +434,7 @@ class _Series:
             for item in entry.dts:
                 if isinstance(item.dt, date):
                     moment = self._moment_of(item.dt, tzid)
-                    if moment.is_date == face.moment.is_date:
-                        excluded.add(moment.instant)
+                    excluded.add(self._like(moment, face.moment).instant)
         return excluded
 
 
@@ -455,5 +462,7 @@ def _nominal(value: Any) -> tuple[int, timedelta]:
     """Return the nominal days and the exact rest of a DURATION (RFC 5545 §3.3.6)."""
     whole: timedelta = value.dt
     date_part, _, _ = str(getattr(value, "raw", "")).upper().lstrip("+").partition("T")
-    days = vDuration.from_ical(date_part).days if len(date_part) > 1 else 0
+    days = 0
+    if len(date_part) > 1:
+        days = vDuration.from_ical(date_part).days  # type: ignore[no-untyped-call]  # icalendar has no types here
     return days, max(_ZERO, whole - timedelta(days=days))

@@ -1,4 +1,4 @@
-"""TZIDs to time zones, and time zones to VTIMEZONE.
+"""TZIDs to time zones; ``vtimezone`` is the way back.
 
 Nothing here remembers a VTIMEZONE: the only cache is of IANA and Windows names, whose meaning nobody can
 change. An unknown TZID is None, and the caller reports it; it is never UTC (behaviours.md 22).
@@ -18,9 +18,19 @@ from icalendar.cal.component import Component
 
 from gateway.domain.errors import GatewayError
 from gateway.domain.ical_reader import text_of, values_of
-from gateway.domain.model import Window
 from gateway.domain.rrule import Budget, read_rule, walk
+from gateway.domain.vtimezone import vtimezone_lines
 from gateway.domain.windows_zones import WINDOWS_TO_IANA
+
+__all__ = [
+    "VTimezone",
+    "known_zone",
+    "resolve_tzid",
+    "to_instant",
+    "to_wall_clock",
+    "vtimezone_lines",
+    "zone_or_default",
+]
 
 _ZERO = timedelta()
 _DAY = timedelta(days=1)
@@ -228,76 +238,3 @@ def _naive(value: Any) -> datetime:
     if not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001 - wall clock
     return value.replace(tzinfo=None)
-
-
-def vtimezone_lines(tzid: str, zone: ZoneInfo, window: Window) -> list[str]:
-    """Return the unfolded lines of a VTIMEZONE that is right over the window (RFC 5545 §3.6.5).
-
-    Each change of the offset is an observance of its own or an RDATE of one, from the last change before the
-    window to the last one in it, so that no rule can disagree with the zone. Cached per zone and years.
-    """
-    return list(_vtimezone_lines(tzid, zone, window.start.year, window.end.year))
-
-
-@lru_cache(maxsize=512)
-def _vtimezone_lines(tzid: str, zone: ZoneInfo, first_year: int, last_year: int) -> tuple[str, ...]:
-    start = datetime(first_year, 1, 1, tzinfo=UTC) - timedelta(days=366)
-    end = datetime(last_year + 1, 1, 2, tzinfo=UTC)
-    changes = transitions(zone, start, end)
-    before = zone.utcoffset(start.astimezone(zone)) or _ZERO
-    groups: dict[tuple[str, timedelta, timedelta, str], list[datetime]] = {}
-    first = start.astimezone(zone)
-    groups[(_kind(first), before, before, first.tzname() or "")] = [first.replace(tzinfo=None)]
-    for instant in changes:
-        local = instant.astimezone(zone)
-        after = local.utcoffset() or _ZERO
-        key = (_kind(local), before, after, local.tzname() or "")
-        groups.setdefault(key, []).append((instant + before).replace(tzinfo=None))
-        before = after
-    lines = ["BEGIN:VTIMEZONE", f"TZID:{tzid}"]
-    for (kind, offset_from, offset_to, name), onsets in groups.items():
-        lines += [f"BEGIN:{kind}", f"DTSTART:{onsets[0]:%Y%m%dT%H%M%S}"]
-        if len(onsets) > 1:
-            lines.append("RDATE:" + ",".join(f"{onset:%Y%m%dT%H%M%S}" for onset in onsets[1:]))
-        lines += [
-            f"TZOFFSETFROM:{_offset(offset_from)}",
-            f"TZOFFSETTO:{_offset(offset_to)}",
-            f"TZNAME:{name}",
-            f"END:{kind}",
-        ]
-    return (*lines, "END:VTIMEZONE")
-
-
-def _kind(local: datetime) -> str:
-    return "DAYLIGHT" if (local.dst() or _ZERO) != _ZERO else "STANDARD"
-
-
-def _offset(offset: timedelta) -> str:
-    seconds = int(offset.total_seconds())
-    sign = "-" if seconds < 0 else "+"
-    hours, rest = divmod(abs(seconds), 3600)
-    minutes, seconds = divmod(rest, 60)
-    return f"{sign}{hours:02}{minutes:02}" + (f"{seconds:02}" if seconds else "")
-
-
-def transitions(zone: tzinfo, start: datetime, end: datetime) -> list[datetime]:
-    """Return the instants in ``(start, end]`` at which the offset of a zone changes, to the second."""
-    found: list[datetime] = []
-    low = start
-    low_offset = low.astimezone(zone).utcoffset()
-    while low < end:
-        high = min(low + timedelta(days=7), end)
-        high_offset = high.astimezone(zone).utcoffset()
-        if high_offset != low_offset:
-            left, right = low, high
-            while right - left > timedelta(seconds=1):
-                middle = left + (right - left) // 2
-                middle = middle.replace(microsecond=0)
-                if middle.astimezone(zone).utcoffset() == low_offset:
-                    left = middle
-                else:
-                    right = middle
-            found.append(right)
-            high, high_offset = right, right.astimezone(zone).utcoffset()
-        low, low_offset = high, high_offset
-    return found
