@@ -1,0 +1,40 @@
+"""What a room raises when it refuses: a status, a reason and a sentence. The door renders its provider's envelope."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A request that the provider refuses."""
+
+    def __init__(  # noqa: PLR0913 - the fields of an error envelope
+        self,
+        status: int,
+        reason: str,
+        message: str,
+        *,
+        domain: str = "global",
+        location: str | None = None,
+        headers: dict[str, str] | None = None,
+        violation: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+        self.message = message
+        self.domain = domain
+        self.location = location
+        self.headers = headers or {}
+        self.violation = violation
+        """True when the request does not fit the official description: the test run must fail."""
+
+
+class EngineMissing(Exception):
+    """Node is not installed. Install it with: pip install 'calgate[lab]'"""  # noqa: D400 - ends in the command
+
+
+class EngineFailed(Exception):
+    """The recurrence engine died or did not answer in time."""
+
+
+class RuleRefused(Exception):
+    """The recurrence engine cannot read a rule."""
