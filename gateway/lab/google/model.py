@@ -61,6 +61,8 @@ class Calendar:
     deleted: bool = False
     acl: dict[str, str] = field(default_factory=dict)
     events: dict[str, Record] = field(default_factory=dict)
+    children: dict[str, set[str]] = field(default_factory=dict)
+    """Ids of stored exceptions by their master's id."""
     seq: int = 0
     token_floor: int = 0
     """Sync tokens with a smaller number are expired."""

@@ -35,6 +35,8 @@ class Google:
         self.part = Part(GoogleState)
         lab.state.parts["google"] = self.part
         self.api = Description("google-calendar.schema.json")
+        self.page_trick = ""
+        """``short``, ``empty`` or ``repeat``: what a fault asks of the page at hand."""
 
     @property
     def state(self) -> GoogleState:
@@ -144,6 +146,8 @@ class Google:
             record.versions.append(version)
             del record.versions[:-VERSIONS_KEPT]
         calendar.events[event_id] = record
+        if master_id := body.get("recurringEventId"):
+            calendar.children.setdefault(master_id, set()).add(event_id)
         self.changed(calendar)
         return record
 
