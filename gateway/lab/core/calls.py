@@ -57,7 +57,9 @@ class Answer:
         """Return the bytes of the body."""
         if self.body is None:
             return b""
-        return self.body if isinstance(self.body, bytes) else json.dumps(self.body, ensure_ascii=False).encode()
+        return (
+            self.body if isinstance(self.body, bytes) else json.dumps(self.body, ensure_ascii=False).encode()
+        )
 
 
 class Door(Protocol):

@@ -111,7 +111,11 @@ class Control:
     def clock(self, _body: dict[str, Any]) -> dict[str, Any]:
         """Tell the laboratory's time."""
         clock = self.lab.clock
-        return {"now": clock.now().isoformat(), "seconds": clock.true_s(), "frozen": clock.frozen_s is not None}
+        return {
+            "now": clock.now().isoformat(),
+            "seconds": clock.true_s(),
+            "frozen": clock.frozen_s is not None,
+        }
 
     def move_clock(self, body: dict[str, Any]) -> dict[str, Any]:
         """Set, advance, freeze."""
@@ -229,7 +233,9 @@ class Control:
         """End access tokens now, of one account or of all."""
         account = body.get("account")
         now_s = self.lab.clock.true_s()
-        ended = [token for token in self.lab.tokens.access.values() if not account or token.account == account]
+        ended = [
+            token for token in self.lab.tokens.access.values() if not account or token.account == account
+        ]
         for token in ended:
             token.expires_at_s = now_s
         return {"expired": len(ended)}

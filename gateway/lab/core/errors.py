@@ -6,7 +6,7 @@ from __future__ import annotations
 class Refusal(Exception):
     """A request that the provider refuses."""
 
-    def __init__(  # noqa: PLR0913 - the fields of an error envelope
+    def __init__(
         self,
         status: int,
         reason: str,
@@ -29,7 +29,7 @@ class Refusal(Exception):
 
 
 class EngineMissing(Exception):
-    """Node is not installed. Install it with: pip install 'calgate[lab]'"""  # noqa: D400 - ends in the command
+    """Node is not installed. Install it with: pip install 'calgate[lab]'"""
 
 
 class EngineFailed(Exception):

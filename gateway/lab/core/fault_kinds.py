@@ -22,7 +22,11 @@ def is_write(call: Call) -> bool:
 def _throttled(form: str, seconds: float) -> Callable[[Scene], Answer]:
     def before(scene: Scene) -> Answer:
         answer = scene.door.refuse(
-            scene.call, status=429, reason="rateLimitExceeded", message="Rate Limit Exceeded", domain="usageLimits"
+            scene.call,
+            status=429,
+            reason="rateLimitExceeded",
+            message="Rate Limit Exceeded",
+            domain="usageLimits",
         )
         wait_s = scene.number("retry_after_s", seconds)
         if form == "seconds":
@@ -71,12 +75,25 @@ def generic_kinds() -> list[Kind]:
         Kind(name="429_bare", text="429 without Retry-After", before=_throttled("none", 0)),
         Kind(name="429_long", text="429 with Retry-After of 120 s", before=_throttled("seconds", 120)),
         Kind(name="401", text="401 as if the access token were invalid", before=_unauthorized),
-        Kind(name="reset_before", text="connection reset, nothing executed", before=_nothing, delivery="reset"),
-        Kind(name="reset_after", text="connection reset after the execution", delivery="reset", applies=is_write),
-        Kind(name="half_body", text="half a body after the execution", delivery="half", applies=_half_possible),
-        Kind(name="no_answer_before", text="never answers, nothing executed", before=_nothing, delivery="hang"),
+        Kind(
+            name="reset_before", text="connection reset, nothing executed", before=_nothing, delivery="reset"
+        ),
+        Kind(
+            name="reset_after",
+            text="connection reset after the execution",
+            delivery="reset",
+            applies=is_write,
+        ),
+        Kind(
+            name="half_body", text="half a body after the execution", delivery="half", applies=_half_possible
+        ),
+        Kind(
+            name="no_answer_before", text="never answers, nothing executed", before=_nothing, delivery="hang"
+        ),
         Kind(name="no_answer_after", text="executes and never answers", delivery="hang", applies=is_write),
-        Kind(name="duplicate_commit", text="a proxy executes the request twice", twice=True, applies=is_write),
+        Kind(
+            name="duplicate_commit", text="a proxy executes the request twice", twice=True, applies=is_write
+        ),
         Kind(name="slow_answer", text="answers after `seconds` (5)", delivery="slow"),
         Kind(name="slow_body", text="sends the body byte by byte over `seconds` (5)", delivery="drip"),
         Kind(name="gzip", text="a gzip-encoded answer", delivery="gzip"),

@@ -132,7 +132,7 @@ class FaultBook:
         if unknown:
             raise ValueError(f"Unknown fault kinds: {', '.join(unknown)}. GET /lab/faults lists them.")
 
-    def script(  # noqa: PLR0913 - the parts of a rule
+    def script(
         self, kind: str, match: Match, *, times: int = 1, skip: int = 0, params: dict[str, Any] | None = None
     ) -> Rule:
         """Add a rule for the next calls that match; raises ValueError for an unknown kind."""
@@ -143,7 +143,11 @@ class FaultBook:
         return rule
 
     def storm(
-        self, seed: int, rates: dict[str, float], match: Match, params: dict[str, dict[str, Any]] | None = None
+        self,
+        seed: int,
+        rates: dict[str, float],
+        match: Match,
+        params: dict[str, dict[str, Any]] | None = None,
     ) -> Storm:
         """Add faults by probability per matching call; raises ValueError for an unknown kind."""
         self._known([*rates, *(params or {})])
@@ -163,7 +167,12 @@ class FaultBook:
         """Return the fault that hits this call, if any; rules go before storms."""
         for rule in self.rules:
             kind = self.kinds[rule.kind]
-            if rule.times == 0 or kind.family != family or not rule.match.fits(call) or not kind.applies(call):
+            if (
+                rule.times == 0
+                or kind.family != family
+                or not rule.match.fits(call)
+                or not kind.applies(call)
+            ):
                 continue
             if rule.skip > 0:
                 rule.skip -= 1
@@ -181,12 +190,22 @@ class FaultBook:
     def report(self) -> dict[str, Any]:
         """Describe kinds, rules, storms and counters."""
         return {
-            "kinds": {name: {"family": kind.family, "text": kind.text} for name, kind in sorted(self.kinds.items())},
+            "kinds": {
+                name: {"family": kind.family, "text": kind.text} for name, kind in sorted(self.kinds.items())
+            },
             "rules": [
-                {"number": rule.number, "kind": rule.kind, "times": rule.times, "skip": rule.skip, "params": rule.params}
+                {
+                    "number": rule.number,
+                    "kind": rule.kind,
+                    "times": rule.times,
+                    "skip": rule.skip,
+                    "params": rule.params,
+                }
                 for rule in self.rules
             ],
-            "storms": [{"number": storm.number, "seed": storm.seed, "rates": storm.rates} for storm in self.storms],
+            "storms": [
+                {"number": storm.number, "seed": storm.seed, "rates": storm.rates} for storm in self.storms
+            ],
             "fired": dict(self.fired),
             "never": sorted(set(self.kinds) - set(self.fired)),
         }

@@ -20,7 +20,9 @@ class Account:
     domain: str = ""
     suspended: bool = False
     service: bool = False
-    subject_id: str = field(default_factory=lambda: "1" + "".join(secrets.choice("0123456789") for _ in range(20)))
+    subject_id: str = field(
+        default_factory=lambda: "1" + "".join(secrets.choice("0123456789") for _ in range(20))
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -81,7 +81,8 @@ class Journal:
                     for name, values in call.query.items()
                 },
                 "headers": {
-                    name: redacted(value) if name in _SECRET_HEADERS else value for name, value in call.headers.items()
+                    name: redacted(value) if name in _SECRET_HEADERS else value
+                    for name, value in call.headers.items()
                 },
                 "body": _body(call.raw, call.headers.get("content-type", "")),
                 "status": answer.status,

@@ -7,7 +7,6 @@ import gzip
 import logging
 from dataclasses import replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -86,10 +85,12 @@ def _execute(lab: Lab, door: Door, call: Call) -> Answer:
         return answer
     except EngineFailed as error:
         return door.refuse(call, status=500, reason="backendError", message=str(error))
-    except Exception as error:  # noqa: BLE001 - a bug of the laboratory must reach the test as a violation
+    except Exception as error:
         log.exception("lab.bug")
         lab.journal.violation(call, "laboratory", f"{type(error).__name__}: {error}")
-        return door.refuse(call, status=500, reason="internalError", message="The laboratory has a bug; see its log.")
+        return door.refuse(
+            call, status=500, reason="internalError", message="The laboratory has a bug; see its log."
+        )
 
 
 async def _send(request: web.Request, answer: Answer, fired: Fired | None) -> web.StreamResponse:
@@ -111,7 +112,9 @@ async def _send(request: web.Request, answer: Answer, fired: Fired | None) -> we
         headers["Content-Encoding"] = "gzip"
         payload = gzip.compress(payload)
     if delivery in {"half", "drip"} and payload:
-        return await _piecewise(request, answer.status, headers, payload, delivery, float(params.get("seconds", 5.0)))
+        return await _piecewise(
+            request, answer.status, headers, payload, delivery, float(params.get("seconds", 5.0))
+        )
     response = web.Response(status=answer.status, headers=headers, body=payload)
     if delivery == "close":
         await response.prepare(request)
@@ -121,7 +124,7 @@ async def _send(request: web.Request, answer: Answer, fired: Fired | None) -> we
     return response
 
 
-async def _piecewise(  # noqa: PLR0913 - a response and the way to spoil it
+async def _piecewise(
     request: web.Request, status: int, headers: dict[str, str], payload: bytes, delivery: str, seconds: float
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=status, headers=headers)
@@ -147,7 +150,11 @@ async def _piecewise(  # noqa: PLR0913 - a response and the way to spoil it
 async def _wait_while_open(request: web.Request, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     end_s = loop.time() + seconds
-    while (left_s := end_s - loop.time()) > 0 and request.transport is not None and not request.transport.is_closing():
+    while (
+        (left_s := end_s - loop.time()) > 0
+        and request.transport is not None
+        and not request.transport.is_closing()
+    ):
         await asyncio.sleep(min(0.1, left_s))
 
 

@@ -83,7 +83,7 @@ class Engine:
             self._child = None
             self._buffer = b""
 
-    def starts(  # noqa: PLR0913 - a question has these parts
+    def starts(
         self,
         first: date | datetime,
         lines: list[str],
@@ -106,7 +106,9 @@ class Engine:
             EngineFailed: the engine did not answer.
         """
         question = self._question(first, lines, after, before, limit)
-        memory_key = json.dumps({name: item for name, item in question.items() if name != "zone"}, sort_keys=True)
+        memory_key = json.dumps(
+            {name: item for name, item in question.items() if name != "zone"}, sort_keys=True
+        )
         known = self._memory.get(memory_key)
         if known is not None:
             return known
@@ -146,7 +148,11 @@ class Engine:
         if not isinstance(first, datetime):
             return Start(value=datetime.strptime(text[:8], "%Y%m%d").date())  # noqa: DTZ007 - a date has no zone
         local = datetime.strptime(text[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007 - the zone is set on the next line
-        aware = local.replace(tzinfo=UTC).astimezone(first.tzinfo) if item["utc"] else local.replace(tzinfo=first.tzinfo)
+        aware = (
+            local.replace(tzinfo=UTC).astimezone(first.tzinfo)
+            if item["utc"]
+            else local.replace(tzinfo=first.tzinfo)
+        )
         return Start(value=aware)
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +169,9 @@ class Engine:
             raise RuleRefused("The rule has no occurrence that could be found in time.") from error
         except (OSError, ValueError) as error:
             self.close()
-            raise EngineFailed("The recurrence engine died; it is started again at the next question.") from error
+            raise EngineFailed(
+                "The recurrence engine died; it is started again at the next question."
+            ) from error
         if answer["id"] != number:
             self.close()
             raise EngineFailed("The recurrence engine answered another question.")

@@ -32,7 +32,9 @@ class Operation:
 
 def _pattern(template: str) -> re.Pattern[str]:
     parts = re.split(r"\{(\w+)\}", template)
-    text = "".join(re.escape(part) if index % 2 == 0 else f"(?P<{part}>[^/]+)" for index, part in enumerate(parts))
+    text = "".join(
+        re.escape(part) if index % 2 == 0 else f"(?P<{part}>[^/]+)" for index, part in enumerate(parts)
+    )
     return re.compile(text)
 
 
@@ -114,7 +116,9 @@ class Description:
             elif len(values) > 1 and not entry["repeated"]:
                 found.append((name, "given more than once"))
             else:
-                found += [(name, text) for value in values for text in self._one(operation, name, entry, value)]
+                found += [
+                    (name, text) for value in values for text in self._one(operation, name, entry, value)
+                ]
         found += [
             (name, "required parameter is missing")
             for name, entry in operation.parameters.items()

@@ -33,12 +33,16 @@ class Settings:
     sync_token_life_s: float = _switch(2_592_000.0, "assumption", "older sync tokens answer 410")
     sync_token_changes: int = _switch(100_000, "assumption", "more changes than this since the token: 410")
     strict_sync_parameters: bool = _switch(True, "lab", "refuse other parameters than the first request's")
-    acl_change_expires_tokens: bool = _switch(True, "official", "a changed access list invalidates sync tokens")
+    acl_change_expires_tokens: bool = _switch(
+        True, "official", "a changed access list invalidates sync tokens"
+    )
     # Events
     rewrite_text: bool = _switch(True, "assumption", "trim and normalise titles and descriptions")
     description_cap: int = _switch(8192, "assumption", "characters of a description that are kept")
     summary_cap: int = _switch(1024, "assumption", "characters of a title that are kept")
-    allow_revival: bool = _switch(True, "thread", "PATCH status=confirmed brings a deleted event back; else 403")
+    allow_revival: bool = _switch(
+        True, "thread", "PATCH status=confirmed brings a deleted event back; else 403"
+    )
     refuse_sub_daily: bool = _switch(True, "assumption", "HOURLY, MINUTELY and SECONDLY rules answer 400")
     refuse_local_until: bool = _switch(True, "assumption", "UNTIL of a timed rule must be UTC")
     drop_exceptions: str = _switch(
@@ -77,7 +81,9 @@ class Settings:
     webhook_tries: int = _switch(5, "assumption", "deliveries of one message at most")
     webhook_timeout_s: float = _switch(10.0, "assumption", "how long a receiver may take")
     # Reads
-    list_lag_s: float = _switch(0.0, "thread", "lists and busy times show writes only after this many seconds")
+    list_lag_s: float = _switch(
+        0.0, "thread", "lists and busy times show writes only after this many seconds"
+    )
     # Mutations
     ignore_if_match: bool = _switch(False, "mutation", "If-Match is not looked at")
     accept_any_id: bool = _switch(False, "mutation", "any event id is accepted and duplicates overwrite")
@@ -101,5 +107,6 @@ class Settings:
         """List every switch with value, default, mark and sentence."""
         values = asdict(self)
         return {
-            item.name: {"value": values[item.name], "default": item.default, **item.metadata} for item in fields(self)
+            item.name: {"value": values[item.name], "default": item.default, **item.metadata}
+            for item in fields(self)
         }

@@ -119,7 +119,10 @@ def _signature(service: ServiceAccount, assertion: str) -> None:
 def as_client(service: ServiceAccount) -> Client:
     """Return the client that a service account stands for."""
     return Client(
-        client_id=service.client_id, client_secret="", redirect_uris=[], project=service.project  # noqa: S106 - none
+        client_id=service.client_id,
+        client_secret="",
+        redirect_uris=[],
+        project=service.project,
     )
 
 

@@ -68,7 +68,9 @@ def list_entries(google: Google, call: Call) -> dict[str, Any]:
     since: int | None = None
     if call.one("syncToken"):
         if "minAccessRole" in call.query:
-            raise Refusal(400, "invalid", "Sync token cannot be used with minAccessRole.", location="minAccessRole")
+            raise Refusal(
+                400, "invalid", "Sync token cannot be used with minAccessRole.", location="minAccessRole"
+            )
         free = frozenset({"showDeleted", "showHidden"})
         since = read_sync_token(google, call, account, floor=0, newest=newest, free=free)["seq"]
     snapshot = pager.carried.setdefault("snapshot", newest)
@@ -122,7 +124,12 @@ def _change(google: Google, call: Call, *, whole: bool) -> dict[str, Any]:
 
 
 def _write(
-    google: Google, call: Call, entry: ListEntry, body: dict[str, Any], *, colors: dict[str, Any] | None = None
+    google: Google,
+    call: Call,
+    entry: ListEntry,
+    body: dict[str, Any],
+    *,
+    colors: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     entry.summary_override = body.get("summaryOverride", "")
     entry.hidden = body.get("hidden", False)
@@ -141,7 +148,9 @@ def _colour(call: Call, entry: ListEntry, wanted: dict[str, Any]) -> None:
             return
         for name, value in (("backgroundColor", background), ("foregroundColor", foreground)):
             if not isinstance(value, str) or not _RGB.fullmatch(value):
-                raise Refusal(400, "invalid", f"Invalid value for {name}: both colours as #rrggbb.", location=name)
+                raise Refusal(
+                    400, "invalid", f"Invalid value for {name}: both colours as #rrggbb.", location=name
+                )
         entry.background, entry.foreground = str(background).lower(), str(foreground).lower()
         entry.color_id = palette.nearest(entry.background)
     elif wanted.get("colorId"):

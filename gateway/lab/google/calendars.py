@@ -60,7 +60,9 @@ def insert(google: Google, call: Call) -> dict[str, Any]:
         raise Refusal(403, "quotaExceeded", "Calendar usage limits exceeded.", domain="usageLimits")
     google.state.created_calendars[account] = made + 1
     client_id = call.token.client_id if call.token else ""
-    calendar = google.new_calendar(account, body["summary"].strip()[:_SUMMARY_CAP], zone_name, client_id=client_id)
+    calendar = google.new_calendar(
+        account, body["summary"].strip()[:_SUMMARY_CAP], zone_name, client_id=client_id
+    )
     calendar.description = body.get("description", "")
     calendar.location = body.get("location", "")
     return shown(calendar)
@@ -101,7 +103,9 @@ def delete(google: Google, call: Call) -> None:
     """calendars.delete: secondary calendars only."""
     calendar = google.calendar(call, call.path_args["calendarId"], "owner")
     if calendar.primary:
-        raise Refusal(400, "cannotDeletePrimaryCalendar", "A primary calendar cannot be deleted.", domain="calendar")
+        raise Refusal(
+            400, "cannotDeletePrimaryCalendar", "A primary calendar cannot be deleted.", domain="calendar"
+        )
     google.forget_calendar(calendar)
 
 

@@ -54,7 +54,9 @@ class CalendarDoor:
         operation = self.google.api.by_name[call.operation]
         room = self.rooms.get(operation.name)
         if room is None:
-            raise Refusal(501, "notImplemented", f"The laboratory has no room for {operation.name}.", violation=True)
+            raise Refusal(
+                501, "notImplemented", f"The laboratory has no room for {operation.name}.", violation=True
+            )
         self._signed_in(call)
         self._quota(call)
         self._scopes(call, operation)
@@ -102,7 +104,10 @@ class CalendarDoor:
         if call.verb in _WRITES and (calendar_id := call.path_args.get("calendarId")):
             name = f"calendar {self.google.resolve(call, calendar_id)}"
             if not lab.buckets.take(
-                name, capacity=settings.calendar_writes_burst, per_s=settings.calendar_writes_per_s, now_s=now_s
+                name,
+                capacity=settings.calendar_writes_burst,
+                per_s=settings.calendar_writes_per_s,
+                now_s=now_s,
             ):
                 raise Refusal(403, "rateLimitExceeded", "Rate Limit Exceeded", domain="usageLimits")
 
@@ -122,7 +127,9 @@ class CalendarDoor:
         call.body = self._body(call)
         errors = self.google.api.body_errors(operation, _checkable(call.body, patch=call.verb == "PATCH"))
         if errors:
-            raise Refusal(400, "invalid" if "required" not in errors[0] else "required", errors[0], violation=True)
+            raise Refusal(
+                400, "invalid" if "required" not in errors[0] else "required", errors[0], violation=True
+            )
 
     @staticmethod
     def _body(call: Call) -> Any:

@@ -56,14 +56,18 @@ def list_events(google: Google, call: Call) -> dict[str, Any]:
     if "nextPageToken" not in answer and not any(name in call.query for name in FILTERS):
         answer["nextSyncToken"] = _token(google, call, calendar, question)
     answer |= envelope(google, call, calendar)
-    answer["items"] = [_item(google, call, calendar, version, source, view) for _key_, _id, (version, source) in page]
+    answer["items"] = [
+        _item(google, call, calendar, version, source, view) for _key_, _id, (version, source) in page
+    ]
     return answer
 
 
 def _question(google: Google, call: Call, calendar: Calendar, pager: Pager) -> Question:
     single = call.flag("singleEvents")
     if call.one("orderBy") == "startTime" and not single:
-        raise Refusal(400, "invalid", "The requested ordering is not available for the query.", location="orderBy")
+        raise Refusal(
+            400, "invalid", "The requested ordering is not available for the query.", location="orderBy"
+        )
     window = {name: call.one(name) for name in ("timeMin", "timeMax") if call.one(name)}
     since: int | None = None
     if call.one("syncToken"):
@@ -71,7 +75,9 @@ def _question(google: Google, call: Call, calendar: Calendar, pager: Pager) -> Q
     after = times.instant(window["timeMin"]) if "timeMin" in window else None
     before = times.instant(window["timeMax"]) if "timeMax" in window else None
     if after and before and after >= before:
-        raise Refusal(400, "timeRangeEmpty", "The specified time range is empty.", domain="calendar", location="timeMax")
+        raise Refusal(
+            400, "timeRangeEmpty", "The specified time range is empty.", domain="calendar", location="timeMax"
+        )
     if call.one("updatedMin"):
         _not_too_old(google, call)
     cut = cut_s(google, calendar)
@@ -113,7 +119,11 @@ def _from_token(google: Google, call: Call, calendar: Calendar) -> tuple[dict[st
 
 def _number_at(calendar: Calendar, cut: float) -> int:
     return max(
-        (version.seq for record in calendar.events.values() if (version := record.as_of(at_s=cut)) is not None),
+        (
+            version.seq
+            for record in calendar.events.values()
+            if (version := record.as_of(at_s=cut)) is not None
+        ),
         default=0,
     )
 
@@ -164,7 +174,9 @@ def _occurrences(
         before = master.as_of(seq=question.since)
         if before is not None and not before.deleted and series.is_master(before.body):
             kept = ids | {event_id for event_id, _item in now}
-            for event_id, item in series.expanded(google, master, before, stored, question.after, question.before):
+            for event_id, item in series.expanded(
+                google, master, before, stored, question.after, question.before
+            ):
                 if event_id not in kept:
                     gone = Version(seq=version.seq, at_s=version.at_s, body=item.body, deleted=True)
                     result.append((event_id, gone, master))
@@ -200,7 +212,10 @@ def _series_overlaps(google: Google, calendar: Calendar, body: dict[str, Any], q
     end = series.length(body)
     return any(
         series.overlaps(
-            {"start": times.write(start.value), "end": times.write(times.shifted(start.value, end, start.value))},
+            {
+                "start": times.write(start.value),
+                "end": times.write(times.shifted(start.value, end, start.value)),
+            },
             question.after,
             question.before,
             calendar.zone,
@@ -216,7 +231,10 @@ def _filters(google: Google, call: Call, body: dict[str, Any]) -> bool:
         return False
     if text := call.one("q").lower():
         words = [str(body.get(name, "")) for name in ("summary", "description", "location")]
-        words += [f"{person.get('displayName', '')} {person.get('email', '')}" for person in body.get("attendees", [])]
+        words += [
+            f"{person.get('displayName', '')} {person.get('email', '')}"
+            for person in body.get("attendees", [])
+        ]
         if text not in " ".join(words).lower():
             return False
     extended = body.get("extendedProperties", {})
@@ -225,7 +243,10 @@ def _filters(google: Google, call: Call, body: dict[str, Any]) -> bool:
             name, mark, value = constraint.partition("=")
             if not mark:
                 raise Refusal(
-                    400, "invalid", "Property constraints have the form name=value.", location=f"{kind}ExtendedProperty"
+                    400,
+                    "invalid",
+                    "Property constraints have the form name=value.",
+                    location=f"{kind}ExtendedProperty",
                 )
             if extended.get(kind, {}).get(name) != value:
                 return False

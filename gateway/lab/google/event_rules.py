@@ -35,7 +35,9 @@ def _bad(field: str, message: str = "Invalid Value", reason: str = "invalid") ->
 def cleaned(body: dict[str, Any]) -> dict[str, Any]:
     """Return a body without nulls, at any depth of objects."""
     return {
-        name: cleaned(value) if isinstance(value, dict) else value for name, value in body.items() if value is not None
+        name: cleaned(value) if isinstance(value, dict) else value
+        for name, value in body.items()
+        if value is not None
     }
 
 
@@ -53,7 +55,9 @@ def merged(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def normalised(google: Google, calendar: Calendar, body: dict[str, Any], *, instance: bool = False) -> dict[str, Any]:
+def normalised(
+    google: Google, calendar: Calendar, body: dict[str, Any], *, instance: bool = False
+) -> dict[str, Any]:
     """Return the event as it is stored; raises Refusal 400.
 
     Args:
@@ -92,14 +96,18 @@ def _span(calendar: Calendar, body: dict[str, Any]) -> tuple[date | datetime, da
     end = times.read(body["end"], calendar.zone, "end")
     length = times.length_of(start, end)
     if length.total_seconds() < 0 or (not isinstance(start, datetime) and not length):
-        raise Refusal(400, "timeRangeEmpty", "The specified time range is empty.", domain="calendar", location="timeMax")
+        raise Refusal(
+            400, "timeRangeEmpty", "The specified time range is empty.", domain="calendar", location="timeMax"
+        )
     return start, end
 
 
 def _zones_named(body: dict[str, Any]) -> None:
     for name in ("start", "end"):
         if "dateTime" in body[name] and not body[name].get("timeZone"):
-            raise Refusal(400, "required", f"Missing time zone definition for {name} time.", location=f"{name}.timeZone")
+            raise Refusal(
+                400, "required", f"Missing time zone definition for {name} time.", location=f"{name}.timeZone"
+            )
 
 
 def _rules(google: Google, start: date | datetime, lines: list[str]) -> list[str]:
@@ -177,7 +185,10 @@ _TIDY: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
     (re.compile(r"\r\n?"), "\n"),
     (re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL), ""),
     (re.compile(r"<br\s*/?>", re.IGNORECASE), "<br>"),
-    (re.compile(r"</?(b|i|u|p|ul|ol|li)\s*>", re.IGNORECASE), lambda match: match[0].lower().replace(" ", "")),
+    (
+        re.compile(r"</?(b|i|u|p|ul|ol|li)\s*>", re.IGNORECASE),
+        lambda match: match[0].lower().replace(" ", ""),
+    ),
     (re.compile(r"&(apos|#39);"), "'"),
     (re.compile(r"[ \t]+(?=\n)"), ""),
 ]
@@ -211,7 +222,9 @@ def _properties(body: dict[str, Any]) -> None:
         return
     kept: dict[str, dict[str, str]] = {}
     for kind in ("private", "shared"):
-        items = {key: value[:VALUE_CAP] for key, value in extended.get(kind, {}).items() if len(key) <= KEY_CAP}
+        items = {
+            key: value[:VALUE_CAP] for key, value in extended.get(kind, {}).items() if len(key) <= KEY_CAP
+        }
         if items:
             kept[kind] = items
     everything = [(key, value) for items in kept.values() for key, value in items.items()]

@@ -151,15 +151,28 @@ def update(google: Google, call: Call) -> dict[str, Any]:
     body = event_rules.cleaned(call.body)
     for name in (*event_rules.READ_ONLY, "id", "etag"):
         body.pop(name, None)
-    kept = ("created", "creator", "organizer", "iCalUID", "recurringEventId", "originalStartTime", "privateCopy")
+    kept = (
+        "created",
+        "creator",
+        "organizer",
+        "iCalUID",
+        "recurringEventId",
+        "originalStartTime",
+        "privateCopy",
+    )
     body |= {name: found.body[name] for name in kept if name in found.body}
     body.setdefault("sequence", found.body.get("sequence", 0))
     body.setdefault("eventType", found.body.get("eventType", "default"))
     return _changed(google, call, calendar, found, body, body)
 
 
-def _changed(  # noqa: PLR0913 - a change has these parts
-    google: Google, call: Call, calendar: Calendar, found: Found, body: dict[str, Any], changes: dict[str, Any]
+def _changed(
+    google: Google,
+    call: Call,
+    calendar: Calendar,
+    found: Found,
+    body: dict[str, Any],
+    changes: dict[str, Any],
 ) -> dict[str, Any]:
     old = found.body
     if found.deleted and changes.get("status", "cancelled") == "cancelled":
@@ -173,7 +186,9 @@ def _changed(  # noqa: PLR0913 - a change has these parts
         record = calendar.events[found.id]
         return _answer(google, call, calendar, record)
     reminders = body.pop("reminders", None)
-    checked = event_rules.checked_reminders(reminders) if "reminders" in changes and reminders is not None else None
+    checked = (
+        event_rules.checked_reminders(reminders) if "reminders" in changes and reminders is not None else None
+    )
     _conference(call, body, old)
     instance = found.master is not None
     event = event_rules.normalised(google, calendar, event_rules.cleaned(body), instance=instance)
@@ -197,7 +212,9 @@ def _changed(  # noqa: PLR0913 - a change has these parts
     return _answer(google, call, calendar, record)
 
 
-def _tighten(google: Google, calendar: Calendar, master: Record, event: dict[str, Any], old: dict[str, Any]) -> None:
+def _tighten(
+    google: Google, calendar: Calendar, master: Record, event: dict[str, Any], old: dict[str, Any]
+) -> None:
     """Visibility of one instance: tightening tightens the series, loosening is ignored (official)."""
     new, before = event.get("visibility", "default"), old.get("visibility", "default")
     if _TIGHT[new] < _TIGHT[before]:
@@ -213,9 +230,13 @@ def drop_exceptions(google: Google, calendar: Calendar, master_id: str, event: d
             key = record.id.removeprefix(f"{master_id}_")
             moment = series.key_instant(key)
             day = timedelta(days=1)
-            if any(start.key == key for start in series.starts(google, event, moment - day, moment + day, 50)):
+            if any(
+                start.key == key for start in series.starts(google, event, moment - day, moment + day, 50)
+            ):
                 continue
-        google.put(calendar, record.id, {**record.now.body, "status": "cancelled"}, deleted=True, dropped=True)
+        google.put(
+            calendar, record.id, {**record.now.body, "status": "cancelled"}, deleted=True, dropped=True
+        )
 
 
 def delete(google: Google, call: Call) -> None:
@@ -233,7 +254,9 @@ def remove(google: Google, call: Call, calendar: Calendar, found: Found) -> None
     google.put(calendar, found.id, body | {"status": "cancelled", "updated": google.stamp()}, deleted=True)
     if found.master is None:
         for record in series.exceptions(calendar, found.id):
-            google.put(calendar, record.id, {**record.now.body, "status": "cancelled"}, deleted=True, dropped=True)
+            google.put(
+                calendar, record.id, {**record.now.body, "status": "cancelled"}, deleted=True, dropped=True
+            )
 
 
 def move(google: Google, call: Call) -> dict[str, Any]:
@@ -243,7 +266,9 @@ def move(google: Google, call: Call) -> dict[str, Any]:
     if found.deleted:
         raise Refusal(404, "notFound", "Not Found")
     if found.master is not None or found.body.get("eventType", "default") != "default":
-        raise Refusal(400, "invalid", "Only whole events of the default type can be moved.", location="eventId")
+        raise Refusal(
+            400, "invalid", "Only whole events of the default type can be moved.", location="eventId"
+        )
     if found.body["organizer"]["email"] != source.id:
         raise Refusal(403, "forbiddenForNonOrganizer", "Only the organizer can do this.", domain="calendar")
     record = relocate(google, source, target, found.id)
@@ -268,7 +293,11 @@ def quick_add(google: Google, call: Call) -> dict[str, Any]:
     """events.quickAdd: a one-hour event at the next full hour (assumption: the real one reads the text)."""
     calendar = google.calendar(call, call.path_args["calendarId"], "writer")
     info = times.zone(calendar.zone)
-    start = (google.lab.clock.now() + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0).astimezone(info)
+    start = (
+        (google.lab.clock.now() + timedelta(hours=1))
+        .replace(minute=0, second=0, microsecond=0)
+        .astimezone(info)
+    )
     body = {
         "summary": call.one("text"),
         "start": times.write(start),

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 LIST = "calendar.events.list"
 EVENT_WRITES = {
-    f"calendar.events.{name}" for name in ("insert", "import", "patch", "update", "delete", "move", "quickAdd")
+    f"calendar.events.{name}"
+    for name in ("insert", "import", "patch", "update", "delete", "move", "quickAdd")
 }
 REFUSED = {
     "rateLimitExceeded": "Rate Limit Exceeded",
@@ -126,9 +127,7 @@ def google_kinds(google: Google) -> list[Kind]:
             calendar.lag_s = scene.number("seconds", 2.0)
             calendar.lag_until_s = google.lab.clock.true_s() + calendar.lag_s
 
-    kinds = [
-        Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason)) for reason in REFUSED
-    ]
+    kinds = [Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason)) for reason in REFUSED]
     kinds += [
         Kind(name="410_sync", text="410 at a sync token", before=_gone,
              applies=lambda call: _is_list(call) and "syncToken" in call.query and "pageToken" not in call.query),

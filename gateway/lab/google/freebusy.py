@@ -26,7 +26,9 @@ def query(google: Google, call: Call) -> dict[str, Any]:
             raise Refusal(400, "required", f"Missing {name}.", location=name)
     after, before = times.instant(body["timeMin"]), times.instant(body["timeMax"])
     if after >= before:
-        raise Refusal(400, "timeRangeEmpty", "The specified time range is empty.", domain="calendar", location="timeMax")
+        raise Refusal(
+            400, "timeRangeEmpty", "The specified time range is empty.", domain="calendar", location="timeMax"
+        )
     if before - after > timedelta(days=google.lab.settings.free_busy_days):
         raise Refusal(400, "timeRangeTooLong", "The requested time range is too long.", location="timeMax")
     view = times.zone(body.get("timeZone") or "UTC")
@@ -35,7 +37,9 @@ def query(google: Google, call: Call) -> dict[str, Any]:
     cap = google.lab.settings.free_busy_calendars
     asked = body.get("calendarExpansionMax")
     if asked is not None and not 0 < asked <= cap:
-        raise Refusal(400, "invalid", f"calendarExpansionMax: at most {cap}.", location="calendarExpansionMax")
+        raise Refusal(
+            400, "invalid", f"calendarExpansionMax: at most {cap}.", location="calendarExpansionMax"
+        )
     calendars: dict[str, Any] = {}
     for number, item in enumerate(body.get("items", []), start=1):
         name = item.get("id", "")

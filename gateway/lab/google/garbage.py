@@ -39,7 +39,11 @@ def _first(change: Callable[[dict[str, Any]], None]) -> Callable[[Scene, Answer]
 def _whole(payload: Any, content_type: str) -> Callable[[Scene, Answer], Answer]:
     def after(_scene: Scene, answer: Answer) -> Answer:
         return Answer(
-            status=answer.status, body=payload, headers=answer.headers, content_type=content_type, spoiled=True
+            status=answer.status,
+            body=payload,
+            headers=answer.headers,
+            content_type=content_type,
+            spoiled=True,
         )
 
     return after
@@ -85,7 +89,8 @@ def garbage_kinds() -> list[Kind]:
         "garbage_html": ("an event with active HTML", markup),
     }
     kinds = [
-        Kind(name=name, text=text, applies=_reads, after=_first(change)) for name, (text, change) in changes.items()
+        Kind(name=name, text=text, applies=_reads, after=_first(change))
+        for name, (text, change) in changes.items()
     ]
     return [
         *kinds,

@@ -28,7 +28,7 @@ def stub(body: dict[str, Any], view: ZoneInfo, *, exception: bool) -> dict[str, 
     return item
 
 
-def shown(  # noqa: PLR0913 - who looks at what, and how
+def shown(
     google: Google, call: Call, calendar: Calendar, version: Version, record: Record | None, view: ZoneInfo
 ) -> dict[str, Any]:
     """Return a whole event for the caller."""
@@ -60,7 +60,9 @@ def _attendees(item: dict[str, Any], call: Call) -> None:
     attendees = item.get("attendees")
     if attendees is None:
         return
-    marked = [person | ({"self": True} if person.get("email") == call.account else {}) for person in attendees]
+    marked = [
+        person | ({"self": True} if person.get("email") == call.account else {}) for person in attendees
+    ]
     cap = int(call.one("maxAttendees", "0"))
     if cap and len(marked) > cap:
         item["attendeesOmitted"] = True

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def _guests(body: dict[str, Any], account: str) -> list[str]:
-    return [person["email"] for person in body.get("attendees", []) if person.get("email") not in {account, None}]
+    return [
+        person["email"] for person in body.get("attendees", []) if person.get("email") not in {account, None}
+    ]
 
 
 def _wish(google: Google, call: Call) -> str | None:
@@ -40,7 +42,7 @@ def _post(google: Google, call: Call, event_id: str, to: list[str], why: str) ->
     )
 
 
-def on_write(  # noqa: PLR0913 - a change and its circumstances
+def on_write(
     google: Google, call: Call, calendar: Calendar, event_id: str, new: dict[str, Any], old: dict[str, Any]
 ) -> None:
     """Mail guests of a new or changed event; raises Refusal 403 for a service account or a spent limit."""

@@ -13,7 +13,9 @@ def _parse(text: str) -> Tree:
     position = 0
 
     def fail() -> Refusal:
-        return Refusal(400, "invalidParameter", f"Invalid field selection {text[:80]}", location="fields", violation=True)
+        return Refusal(
+            400, "invalidParameter", f"Invalid field selection {text[:80]}", location="fields", violation=True
+        )
 
     def group(depth: int) -> Tree:
         nonlocal position

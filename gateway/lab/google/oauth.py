@@ -102,7 +102,10 @@ def grant_key(account: str, client_id: str) -> str:
 def back(redirect_uri: str, **values: str) -> str:
     """Return the redirect address with values added."""
     parts = urlsplit(redirect_uri)
-    query = [*parse_qsl(parts.query, keep_blank_values=True), *((key, item) for key, item in values.items() if item)]
+    query = [
+        *parse_qsl(parts.query, keep_blank_values=True),
+        *((key, item) for key, item in values.items() if item),
+    ]
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 

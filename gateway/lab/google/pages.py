@@ -21,7 +21,9 @@ Row = tuple[tuple[Any, ...], str, T]
 def bound(call: Call, *, without: frozenset[str] = frozenset()) -> dict[str, list[str]]:
     """Return the parameters that a token is bound to."""
     return {
-        name: sorted(values) for name, values in sorted(call.query.items()) if name not in NOT_BOUND and name not in without
+        name: sorted(values)
+        for name, values in sorted(call.query.items())
+        if name not in NOT_BOUND and name not in without
     }
 
 
@@ -52,7 +54,13 @@ class Pager:
             self.carried = value["carried"]
 
     def _binding(self) -> list[Any]:
-        return [self.scope, self.call.operation, self.call.account, bound(self.call), self.call.one("syncToken")]
+        return [
+            self.scope,
+            self.call.operation,
+            self.call.account,
+            bound(self.call),
+            self.call.one("syncToken"),
+        ]
 
     def cut(self, rows: list[Row[T]]) -> tuple[list[Row[T]], dict[str, Any]]:
         """Return the rows of this page, and ``nextPageToken`` unless it is the last.
@@ -80,7 +88,7 @@ class Pager:
         return self.google.seal(value)
 
 
-def read_sync_token(  # noqa: PLR0913 - a token and what may end it
+def read_sync_token(
     google: Google, call: Call, scope: str, *, floor: int, newest: int, free: frozenset[str]
 ) -> dict[str, Any]:
     """Return what a sync token carries; raises Refusal 400 or 410.

@@ -88,7 +88,9 @@ def bump(google: Google, calendar: Calendar, event_id: str) -> None:
     """Change nothing that a person sees, but the etag: a background job of the provider."""
     record = calendar.events.get(event_id)
     if record is not None:
-        google.put(calendar, event_id, record.now.body, deleted=record.now.deleted, dropped=record.now.dropped)
+        google.put(
+            calendar, event_id, record.now.body, deleted=record.now.deleted, dropped=record.now.dropped
+        )
 
 
 def revoke(google: Google, account: str, client_id: str) -> None:

@@ -84,7 +84,9 @@ def find(google: Google, calendar: Calendar, event_id: str) -> Found | None:
     master = calendar.events.get(match["master"]) if match else None
     if record is not None and not record.now.dropped:
         parent = calendar.events.get(record.now.body.get("recurringEventId", ""))
-        return Found(id=event_id, body=record.now.body, deleted=record.now.deleted, record=record, master=parent)
+        return Found(
+            id=event_id, body=record.now.body, deleted=record.now.deleted, record=record, master=parent
+        )
     if match is None or master is None or not is_master(master.now.body):
         return None
     try:
@@ -104,7 +106,7 @@ def exceptions(calendar: Calendar, master_id: str) -> list[Record]:
     return [record for record in records if not record.now.dropped]
 
 
-def expanded(  # noqa: PLR0913 - a window over one version of a series
+def expanded(
     google: Google,
     master: Record,
     version: Version,

@@ -54,7 +54,9 @@ def settings(google: Google, call: Call) -> dict[str, Any]:
     """settings.list; without sync tokens: a token is refused."""
     if call.one("syncToken"):
         raise Refusal(410, "fullSyncRequired", "Sync token is no longer valid.", domain="calendar")
-    rows: list[Row[dict[str, Any]]] = [((name,), name, _setting(google, call, name)) for name in _values(google, call)]
+    rows: list[Row[dict[str, Any]]] = [
+        ((name,), name, _setting(google, call, name)) for name in _values(google, call)
+    ]
     page, answer = Pager(google, call, call.account or "").cut(rows)
     return answer | {"kind": "calendar#settings", "etag": '"settings"', "items": [row[2] for row in page]}
 

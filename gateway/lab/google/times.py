@@ -30,7 +30,9 @@ def read(value: dict[str, Any], default_zone: str, where: str) -> date | datetim
     name = value.get("timeZone")
     info = zone(name) if name is not None else zone(default_zone)
     if info is None:
-        raise Refusal(400, "invalid", f"Invalid time zone definition for {where} time.", location=f"{where}.timeZone")
+        raise Refusal(
+            400, "invalid", f"Invalid time zone definition for {where} time.", location=f"{where}.timeZone"
+        )
     if "date" in value:
         try:
             return date.fromisoformat(value["date"])
@@ -40,7 +42,9 @@ def read(value: dict[str, Any], default_zone: str, where: str) -> date | datetim
     try:
         if is_local(text):
             if name is None:
-                raise Refusal(400, "required", f"Missing time zone definition for {where} time.", location=where)
+                raise Refusal(
+                    400, "required", f"Missing time zone definition for {where} time.", location=where
+                )
             return datetime.fromisoformat(text).replace(microsecond=0, tzinfo=info)
         return instant(text).astimezone(info)
     except (ValueError, OverflowError):

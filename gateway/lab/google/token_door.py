@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 
 from gateway.lab.core.calls import Answer, Call
 from gateway.lab.core.errors import Refusal
-from gateway.lab.core.tokens import AccessToken, Grant, RefreshToken, challenge_of, opaque
+from gateway.lab.core.tokens import Grant, challenge_of
 from gateway.lab.google import assertions
 from gateway.lab.google.oauth import OPENID, grant_key
 
@@ -92,55 +92,23 @@ class TokenDoor:
             raise Refusal(400, "redirect_uri_mismatch", "Bad Request")
         verifier = form.get("code_verifier", "")
         if code.challenge and not self.lab.settings.drop_pkce and challenge_of(verifier) != code.challenge:
-            raise Refusal(400, "invalid_grant", "Invalid code verifier." if verifier else "Missing code verifier.")
+            raise Refusal(
+                400, "invalid_grant", "Invalid code verifier." if verifier else "Missing code verifier."
+            )
         key = grant_key(code.account, client.client_id)
         code.grant = key
-        tokens.grants[key] = Grant(key=key, account=code.account, client_id=client.client_id, scopes=code.scopes)
-        answer = self._access(client, code.account, code.scopes, key)
+        tokens.grants[key] = Grant(
+            key=key, account=code.account, client_id=client.client_id, scopes=code.scopes
+        )
+        answer = self.google.access_token(client, code.account, code.scopes, key)
         if code.with_refresh:
-            answer["refresh_token"] = self._new_refresh(key, code.account, client.client_id, code.scopes)
+            answer["refresh_token"] = self.google.refresh_token(
+                key, code.account, client.client_id, code.scopes
+            )
         if OPENID & set(code.scopes):
             account = self.lab.account(code.account)
             answer["id_token"] = assertions.id_token(self.lab, account, client.client_id, code.nonce)
         return answer
-
-    def _access(
-        self, client: Client, account: str, scopes: list[str], grant: str, *, service: bool = False
-    ) -> dict[str, Any]:
-        life_s = self.lab.settings.access_token_life_s
-        token = AccessToken(
-            value=opaque("ya29.a0", 90),
-            account=account,
-            client_id=client.client_id,
-            project=client.project,
-            scopes=scopes,
-            expires_at_s=self.lab.clock.true_s() + life_s,
-            grant=grant,
-            service=service,
-        )
-        self.lab.tokens.access[token.value] = token
-        return {
-            "access_token": token.value,
-            "expires_in": int(life_s),
-            "scope": " ".join(scopes),
-            "token_type": "Bearer",
-        }
-
-    def _new_refresh(self, grant: str, account: str, client_id: str, scopes: list[str]) -> str:
-        tokens = self.lab.tokens
-        token = RefreshToken(
-            value=opaque("1//0", 66),
-            grant=grant,
-            account=account,
-            client_id=client_id,
-            scopes=scopes,
-            issued_at_s=self.lab.clock.true_s(),
-        )
-        tokens.refresh[token.value] = token
-        mine = [key for key, item in tokens.refresh.items() if item.grant == grant]
-        for key in mine[: -self.lab.settings.live_refresh_tokens]:
-            del tokens.refresh[key]
-        return token.value
 
     def _refresh(self, call: Call, form: dict[str, str]) -> dict[str, Any]:
         client = self._client(call, form)
@@ -153,10 +121,12 @@ class TokenDoor:
         account = self.lab.identity.accounts.get(token.account)
         if old or account is None or account.suspended:
             raise Refusal(400, "invalid_grant", "Token has been expired or revoked.")
-        answer = self._access(client, token.account, token.scopes, token.grant)
+        answer = self.google.access_token(client, token.account, token.scopes, token.grant)
         if settings.rotate_refresh_tokens:
             del self.lab.tokens.refresh[token.value]
-            answer["refresh_token"] = self._new_refresh(token.grant, token.account, client.client_id, token.scopes)
+            answer["refresh_token"] = self.google.refresh_token(
+                token.grant, token.account, client.client_id, token.scopes
+            )
         return answer
 
     def _jwt(self, _call: Call, form: dict[str, str]) -> dict[str, Any]:
@@ -164,7 +134,7 @@ class TokenDoor:
         client = assertions.as_client(claim.service)
         if claim.account not in self.lab.identity.accounts:
             self.google.new_account(assertions.own_account(claim.service))
-        return self._access(client, claim.account, claim.scopes, "", service=claim.own)
+        return self.google.access_token(client, claim.account, claim.scopes, "", service=claim.own)
 
     def _revoke(self, call: Call) -> Answer:
         value = str(call.body.get("token") or call.one("token"))
@@ -188,5 +158,9 @@ class TokenDoor:
         if not isinstance(body, dict):
             return ["not a JSON object"]
         if answer.status == 200 and call.operation != "oauth.revoke":
-            return [f"{name} is missing" for name in ("access_token", "token_type", "expires_in") if name not in body]
+            return [
+                f"{name} is missing"
+                for name in ("access_token", "token_type", "expires_in")
+                if name not in body
+            ]
         return [] if answer.status == 200 or "error" in body else ["error is missing"]

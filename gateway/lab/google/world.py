@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 
 from gateway.lab.core.clock import rfc3339
 from gateway.lab.core.errors import Refusal
-from gateway.lab.core.identity import Account
+from gateway.lab.core.identity import Account, Client
 from gateway.lab.core.schemas import Description
 from gateway.lab.core.state import Part
+from gateway.lab.core.tokens import AccessToken, Grant, RefreshToken, opaque
 from gateway.lab.core.zones import zone
 from gateway.lab.google.model import RANK, VERSIONS_KEPT, Calendar, GoogleState, ListEntry, Record, Version
 
@@ -67,7 +68,9 @@ class Google:
         except ValueError:
             data = b""
         mark, raw = data[:9], data[9:]
-        if not raw or not hmac.compare_digest(mark, hmac.new(self.lab.secret, raw, hashlib.sha256).digest()[:9]):
+        if not raw or not hmac.compare_digest(
+            mark, hmac.new(self.lab.secret, raw, hashlib.sha256).digest()[:9]
+        ):
             raise Refusal(400, "invalid", f"Invalid {name} value.", location=name)
         return json.loads(raw)
 
@@ -102,13 +105,20 @@ class Google:
         if scopes and scopes <= NARROW and foreign:
             if self.lab.settings.app_created_foreign_status == 404:
                 raise Refusal(404, "notFound", "Not Found")
-            raise Refusal(403, "insufficientPermissions", "Insufficient Permission: this calendar is not the app's.")
+            raise Refusal(
+                403, "insufficientPermissions", "Insufficient Permission: this calendar is not the app's."
+            )
         if scopes and scopes <= OWNED | NARROW and role != "owner":
-            raise Refusal(403, "insufficientPermissions", "Insufficient Permission: this calendar is not owned.")
+            raise Refusal(
+                403, "insufficientPermissions", "Insufficient Permission: this calendar is not owned."
+            )
         if RANK[role] < RANK[need]:
             if need in {"writer", "owner", "writerWithoutPrivateAccess"}:
                 raise Refusal(
-                    403, "requiredAccessLevel", f"You need to have {need} access to this calendar.", domain="calendar"
+                    403,
+                    "requiredAccessLevel",
+                    f"You need to have {need} access to this calendar.",
+                    domain="calendar",
                 )
             raise Refusal(403, "forbidden", "Forbidden")
         return calendar
@@ -157,7 +167,55 @@ class Google:
 
         notify(self, calendar)
 
-    # --- accounts and calendars
+    # --- tokens, accounts and calendars
+
+    def tokens_for(self, account: str, client: Client, scopes: list[str]) -> dict[str, Any]:
+        """Issue an access and a refresh token and remember the grant."""
+        lab = self.lab
+        key = f"{account} {client.client_id}"
+        lab.tokens.grants[key] = Grant(key=key, account=account, client_id=client.client_id, scopes=scopes)
+        answer = self.access_token(account, client, scopes, key)
+        return answer | {"refresh_token": self.refresh_token(key, account, client.client_id, scopes)}
+
+    def access_token(
+        self, account: str, client: Client, scopes: list[str], grant: str, *, service: bool = False
+    ) -> dict[str, Any]:
+        """Issue an access token and return the token answer."""
+        life_s = self.lab.settings.access_token_life_s
+        token = AccessToken(
+            value=opaque("ya29.a0", 90),
+            account=account,
+            client_id=client.client_id,
+            project=client.project,
+            scopes=scopes,
+            expires_at_s=self.lab.clock.true_s() + life_s,
+            grant=grant,
+            service=service,
+        )
+        self.lab.tokens.access[token.value] = token
+        return {
+            "access_token": token.value,
+            "expires_in": int(life_s),
+            "scope": " ".join(scopes),
+            "token_type": "Bearer",
+        }
+
+    def refresh_token(self, grant: str, account: str, client_id: str, scopes: list[str]) -> str:
+        """Issue a refresh token; the oldest ones above the limit die silently."""
+        tokens = self.lab.tokens
+        token = RefreshToken(
+            value=opaque("1//0", 66),
+            grant=grant,
+            account=account,
+            client_id=client_id,
+            scopes=scopes,
+            issued_at_s=self.lab.clock.true_s(),
+        )
+        tokens.refresh[token.value] = token
+        mine = [key for key, item in tokens.refresh.items() if item.grant == grant]
+        for key in mine[: -self.lab.settings.live_refresh_tokens]:
+            del tokens.refresh[key]
+        return token.value
 
     def new_calendar(self, owner: str, summary: str, zone_name: str, *, client_id: str = "") -> Calendar:
         """Create a secondary calendar and put it into its creator's list."""
@@ -181,7 +239,9 @@ class Google:
         self.state.list_seq[account] = number
         entry = entries.get(calendar_id)
         if entry is None:
-            entry = ListEntry(calendar_id=calendar_id, seq=number, etag=self.etag(), color_id=str(len(entries) % 24 + 1))
+            entry = ListEntry(
+                calendar_id=calendar_id, seq=number, etag=self.etag(), color_id=str(len(entries) % 24 + 1)
+            )
             entries[calendar_id] = entry
         entry.seq, entry.etag, entry.deleted = number, self.etag(), False
         return entry
