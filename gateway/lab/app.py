@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from gateway.lab.core.control import Control
 from gateway.lab.core.identity import Account, Client
@@ -72,9 +73,14 @@ class Laboratory:
     async def _lost(self, request: web.Request) -> web.Response:
         """An unknown path is loud: 404 and a violation."""
         self.lab.journal.violations.append(
-            {"side": "request", "method": request.method, "path": request.path, "operation": None,
-             "text": "unknown path"}
-        )  # fmt: skip
+            {
+                "side": "request",
+                "method": request.method,
+                "path": request.path,
+                "operation": None,
+                "text": "unknown path",
+            }
+        )
         return web.json_response({"error": f"The laboratory has nothing at {request.path}."}, status=404)
 
     def furnish(self, *, accounts: tuple[Account, ...] = DEMO_ACCOUNTS, client: Client = DEMO_CLIENT) -> None:
@@ -105,7 +111,7 @@ class Laboratory:
 
 
 @web.middleware
-async def _named(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+async def _named(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
     if not response.prepared:
         response.headers.setdefault(HEADER, HEADER_VALUE)

@@ -1,4 +1,4 @@
-"""The clock of the laboratory, which tests move. Everything with an age asks it; webhooks' back-off does not."""
+"""The laboratory's clock, which tests move. What has an age asks it; the back-off of webhooks does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The control API that no provider has: clock, faults, switches, journal, outbox, state. JSON in, JSON out."""
+"""The control API: clock, faults, switches, journal, outbox, state. JSON in, JSON out."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ Act = Callable[[dict[str, Any]], Any]
 
 
 def act(lab: Lab, what: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
-    """Wrap an act as a handler: body (and path and query) in, JSON out; mistakes answer 400 with a sentence."""
+    """Wrap an act as a handler: body in, JSON out; mistakes answer 400 with a sentence."""
 
     async def handler(request: web.Request) -> web.Response:
         raw = await request.read()
         try:
-            body = json.loads(raw) if raw else {}
-            if not isinstance(body, dict):
-                raise ValueError("A JSON object is needed.")
+            body = dict(json.loads(raw)) if raw else {}
             result = what({**dict(request.query), **body, **request.match_info})
         except Refusal as refusal:
             return web.json_response({"error": refusal.message}, status=refusal.status)
@@ -142,7 +140,7 @@ class Control:
         return {"number": rule.number}
 
     def storm(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Let faults happen with a seeded probability; ``rates`` is one number for all kinds or one per kind."""
+        """Let faults happen by seeded probability; ``rates``: one number for all kinds, or one per kind."""
         rates = body.get("rates", {})
         if isinstance(rates, (int, float)):
             without = set(body.get("without", []))

@@ -1,4 +1,4 @@
-"""What a room raises when it refuses: a status, a reason and a sentence. The door renders its provider's envelope."""
+"""What a room raises when it refuses: status, reason, sentence. The door renders the envelope."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Refusal(Exception):
 
 
 class EngineMissing(Exception):
-    """Node is not installed. Install it with: pip install 'calgate[lab]'"""
+    """Node is not installed; the message names the command that installs it."""
 
 
 class EngineFailed(Exception):

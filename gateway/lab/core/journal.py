@@ -14,9 +14,18 @@ KEPT = 50_000
 BODY_CAP = 20_000
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-goog-channel-token"}
 _SECRET_FIELDS = {
-    "access_token", "refresh_token", "client_secret", "code", "code_verifier", "assertion", "token", "id_token",
-    "oauth_token", "key", "private_key",
-}  # fmt: skip
+    "access_token",
+    "refresh_token",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "assertion",
+    "token",
+    "id_token",
+    "oauth_token",
+    "key",
+    "private_key",
+}
 
 
 def redacted(value: str) -> str:

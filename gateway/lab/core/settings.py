@@ -1,8 +1,9 @@
 """Every switch of the laboratory, with the source of the behaviour it stands for.
 
-Marks: ``official`` (discovery document or the provider's guide), ``thread`` (seen in public issue threads
-or third-party code), ``assumption`` (believed, not verified; both settings deserve a test), ``lab`` (belongs to the
-simulator, says nothing about the provider), ``mutation`` (breaks the simulator on purpose).
+Marks: ``official`` (discovery document or the provider's guide), ``thread`` (seen in public issue
+threads or third-party code), ``assumption`` (believed, not verified; both settings deserve a test),
+``lab`` (belongs to the simulator, says nothing about the provider), ``mutation`` (breaks the simulator
+on purpose).
 """
 
 from __future__ import annotations

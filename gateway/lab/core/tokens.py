@@ -1,4 +1,4 @@
-"""Tokens and grants: issuing, looking up, expiring, revoking. Provider rules for who gets one live in its rooms."""
+"""Tokens and grants: what was issued, and its end. Who gets one is decided in a provider's rooms."""
 
 from __future__ import annotations
 

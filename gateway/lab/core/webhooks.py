@@ -1,4 +1,4 @@
-"""Delivery of webhooks: tasks of their own, retried on server errors, with the faults of the family ``webhook``."""
+"""Delivery of webhooks: tasks of their own, retried on server errors, with faults of their own."""
 
 from __future__ import annotations
 
@@ -47,9 +47,15 @@ class Deliverer:
     def post(self, message: Message) -> None:
         """Queue a message; faults may double, delay, lose or spoil it."""
         call = Call(
-            door=message.door, verb="POST", path=message.address, query={}, headers={}, raw=b"",
-            operation="webhook", account=message.account,
-        )  # fmt: skip
+            door=message.door,
+            verb="POST",
+            path=message.address,
+            query={},
+            headers={},
+            raw=b"",
+            operation="webhook",
+            account=message.account,
+        )
         fired = self.lab.faults.pick(call, "webhook")
         for held in self._held:
             self._start(held, 0.05)
@@ -95,9 +101,14 @@ class Deliverer:
 
     def _note(self, message: Message, outcome: str, tries: int) -> None:
         self.sent.append(
-            {"channel": message.channel, "address": message.address, "outcome": outcome, "tries": tries,
-             "state": message.headers.get("X-Goog-Resource-State", "")}
-        )  # fmt: skip
+            {
+                "channel": message.channel,
+                "address": message.address,
+                "outcome": outcome,
+                "tries": tries,
+                "state": message.headers.get("X-Goog-Resource-State", ""),
+            }
+        )
         del self.sent[:-5000]
 
     async def _deliver(self, message: Message, delay_s: float) -> None:

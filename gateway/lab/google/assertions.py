@@ -72,9 +72,10 @@ def verified(lab: Lab, assertion: str) -> Claim:
     skew_s = lab.settings.jwt_skew_s
     if expires_s - issued_s > LONGEST_S or issued_s > now_s + skew_s or expires_s < now_s - skew_s:
         raise Refusal(
-            400, "invalid_grant",
+            400,
+            "invalid_grant",
             "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe.",
-        )  # fmt: skip
+        )
     if payload.get("aud") not in {REAL_TOKEN_ADDRESS, f"{lab.base_url}/token"}:
         raise Refusal(400, "invalid_grant", "Invalid JWT: wrong audience.")
     scopes = str(payload.get("scope", "")).split()
@@ -85,10 +86,12 @@ def verified(lab: Lab, assertion: str) -> Claim:
     if not own:
         if not service.delegated_scopes or set(scopes) - set(service.delegated_scopes):
             raise Refusal(
-                401, "unauthorized_client",
-                "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any "
+                401,
+                "unauthorized_client",
+                "Client is unauthorized to retrieve access tokens using this method, "
+                "or client not authorized for any "
                 "of the scopes requested.",
-            )  # fmt: skip
+            )
         account = lab.identity.accounts.get(str(person))
         if account is None or account.suspended:
             raise Refusal(400, "invalid_grant", "Invalid email or User ID")
@@ -140,10 +143,21 @@ def id_token(lab: Lab, account: Account, client_id: str, nonce: str) -> str:
     """Return a signed id token; its times are real ones, as its reader's clock is."""
     now_s = int(time.time())
     header = {"alg": "RS256", "kid": KEY_ID, "typ": "JWT"}
-    payload = {
-        "iss": lab.base_url, "aud": client_id, "azp": client_id, "sub": account.subject_id, "email": account.email,
-        "email_verified": True, "name": account.name, "iat": now_s, "exp": now_s + LONGEST_S,
-    } | ({"nonce": nonce} if nonce else {}) | ({"hd": account.domain} if account.domain else {})  # fmt: skip
+    payload = (
+        {
+            "iss": lab.base_url,
+            "aud": client_id,
+            "azp": client_id,
+            "sub": account.subject_id,
+            "email": account.email,
+            "email_verified": True,
+            "name": account.name,
+            "iat": now_s,
+            "exp": now_s + LONGEST_S,
+        }
+        | ({"nonce": nonce} if nonce else {})
+        | ({"hd": account.domain} if account.domain else {})
+    )
     signed = ".".join(_encoded(json.dumps(part).encode()) for part in (header, payload))
     return f"{signed}.{_encoded(_key().sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 

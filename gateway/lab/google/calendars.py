@@ -15,8 +15,16 @@ if TYPE_CHECKING:
     from gateway.lab.google.world import Google
 
 _SUMMARY_CAP = 254
-_IGNORED = {"id", "kind", "etag", "dataOwner", "conferenceProperties", "autoAcceptInvitations", "labelProperties",
-            "workingHours"}  # fmt: skip
+_IGNORED = {
+    "id",
+    "kind",
+    "etag",
+    "dataOwner",
+    "conferenceProperties",
+    "autoAcceptInvitations",
+    "labelProperties",
+    "workingHours",
+}
 
 
 def shown(calendar: Calendar) -> dict[str, Any]:

@@ -134,9 +134,13 @@ def _send(google: Google, channel: Channel, state: str) -> None:
             address=channel.address,
             headers=headers,
             forged=forged,
-            silence=lambda: google.state.channels.pop(channel.id, None) and None,
+            silence=lambda: _forget(google, channel),
         )
     )
+
+
+def _forget(google: Google, channel: Channel) -> None:
+    google.state.channels.pop(channel.id, None)
 
 
 def _headers(channel: Channel, state: str) -> dict[str, str]:

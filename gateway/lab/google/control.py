@@ -1,4 +1,4 @@
-"""The control API of the simulated Google: accounts, acts of the person, sharing, channels, what is stored."""
+"""The control API of the simulated Google: accounts, acts of the person, sharing, what is stored."""
 
 from __future__ import annotations
 

@@ -19,13 +19,23 @@ ROOT = "/calendar/v3/"
 Room = Callable[["Google", Call], Any]
 _WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 _DOMAINS = {
-    "rateLimitExceeded": "usageLimits", "userRateLimitExceeded": "usageLimits", "quotaExceeded": "usageLimits",
-    "dailyLimitExceeded": "usageLimits", "accessNotConfigured": "usageLimits",
-}  # fmt: skip
+    "rateLimitExceeded": "usageLimits",
+    "userRateLimitExceeded": "usageLimits",
+    "quotaExceeded": "usageLimits",
+    "dailyLimitExceeded": "usageLimits",
+    "accessNotConfigured": "usageLimits",
+}
 _STATUS = {
-    400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND",
-    409: "ALREADY_EXISTS", 412: "FAILED_PRECONDITION", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 503: "UNAVAILABLE",
-}  # fmt: skip
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ALREADY_EXISTS",
+    412: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+}
 
 
 class CalendarDoor:
@@ -85,9 +95,14 @@ class CalendarDoor:
         account = lab.identity.accounts.get(call.account or "")
         if not live or account is None or account.suspended:
             raise Refusal(
-                401, "authError", "Invalid Credentials", location="Authorization",
-                headers={"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"'},
-            )  # fmt: skip
+                401,
+                "authError",
+                "Invalid Credentials",
+                location="Authorization",
+                headers={
+                    "WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="invalid_token"'
+                },
+            )
 
     def _quota(self, call: Call) -> None:
         lab = self.google.lab
@@ -114,9 +129,13 @@ class CalendarDoor:
     def _scopes(self, call: Call, operation: Operation) -> None:
         if operation.scopes and not self.google.granted(call):
             raise Refusal(
-                403, "insufficientPermissions", "Request had insufficient authentication scopes.",
-                headers={"WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="insufficient_scope"'},
-            )  # fmt: skip
+                403,
+                "insufficientPermissions",
+                "Request had insufficient authentication scopes.",
+                headers={
+                    "WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="insufficient_scope"'
+                },
+            )
 
     def _request(self, call: Call, operation: Operation) -> None:
         for name, text in self.google.api.query_errors(operation, call.query):
@@ -140,8 +159,8 @@ class CalendarDoor:
         except ValueError:
             raise Refusal(400, "parseError", "Parse Error", violation=True) from None
 
-    def refuse(self, call: Call, *, status: int, reason: str, message: str, domain: str = "") -> Answer:
-        """Render Google's error envelope."""
+    def refuse(self, call: Call, *, status: int, reason: str, message: str, domain: str = "") -> Answer:  # noqa: ARG002 - the protocol of a door
+        """Render Google's error envelope; the call itself plays no part in it."""
         domain = _DOMAINS.get(reason) or domain or "global"
         error = {"domain": domain, "reason": reason, "message": message}
         body: dict[str, Any] = {"code": status, "message": message, "errors": [error]}
@@ -163,7 +182,7 @@ class CalendarDoor:
 
 
 def _checkable(body: Any, *, patch: bool) -> Any:
-    """Return a copy for the validator: null means absent, and a local time with a zone is legal (guide, official)."""
+    """Return a copy for the validator: null means absent, a local time with a zone is legal (official)."""
     if not isinstance(body, dict):
         return body
     result: dict[str, Any] = {}

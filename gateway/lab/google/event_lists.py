@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from gateway.lab.core.calls import Call
     from gateway.lab.google.world import Google
 
-FORBIDDEN = ("iCalUID", "orderBy", "privateExtendedProperty", "q", "sharedExtendedProperty", "timeMin", "timeMax",
-             "updatedMin")  # fmt: skip
+FORBIDDEN = (
+    "iCalUID",
+    "orderBy",
+    "privateExtendedProperty",
+    "q",
+    "sharedExtendedProperty",
+    "timeMin",
+    "timeMax",
+    "updatedMin",
+)
 WINDOW = frozenset({"timeMin", "timeMax"})
 FILTERS = frozenset(FORBIDDEN) - WINDOW
 FREE = frozenset({"timeMin", "timeMax", "showDeleted"})
@@ -100,9 +108,12 @@ def _not_too_old(google: Google, call: Call) -> None:
     age_s = google.lab.clock.true_s() - times.instant(call.one("updatedMin")).timestamp()
     if age_s > google.lab.settings.sync_token_life_s:
         raise Refusal(
-            410, "updatedMinTooLongAgo", "The requested minimum modification time lies too far in the past.",
-            domain="calendar", location="updatedMin",
-        )  # fmt: skip
+            410,
+            "updatedMinTooLongAgo",
+            "The requested minimum modification time lies too far in the past.",
+            domain="calendar",
+            location="updatedMin",
+        )
 
 
 def _from_token(google: Google, call: Call, calendar: Calendar) -> tuple[dict[str, str], int]:
@@ -189,7 +200,7 @@ def _wanted(google: Google, call: Call, calendar: Calendar, version: Version, qu
         return False
     if (types := call.query.get("eventTypes")) and body.get("eventType", "default") not in types:
         return False
-    if not _filters(google, call, body):
+    if not _filters(call, body):
         return False
     if question.since is not None:
         return True
@@ -224,7 +235,7 @@ def _series_overlaps(google: Google, calendar: Calendar, body: dict[str, Any], q
     )
 
 
-def _filters(google: Google, call: Call, body: dict[str, Any]) -> bool:
+def _filters(call: Call, body: dict[str, Any]) -> bool:
     if (uid := call.one("iCalUID")) and body.get("iCalUID") != uid:
         return False
     if (updated := call.one("updatedMin")) and times.instant(body["updated"]) < times.instant(updated):

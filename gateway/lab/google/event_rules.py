@@ -16,9 +16,21 @@ if TYPE_CHECKING:
     from gateway.lab.google.world import Google
 
 READ_ONLY = (
-    "kind", "etag", "created", "updated", "htmlLink", "creator", "hangoutLink", "locked", "privateCopy",
-    "endTimeUnspecified", "recurringEventId", "originalStartTime", "attendeesOmitted", "gadget",
-)  # fmt: skip
+    "kind",
+    "etag",
+    "created",
+    "updated",
+    "htmlLink",
+    "creator",
+    "hangoutLink",
+    "locked",
+    "privateCopy",
+    "endTimeUnspecified",
+    "recurringEventId",
+    "originalStartTime",
+    "attendeesOmitted",
+    "gadget",
+)
 STATUSES = {"confirmed", "tentative", "cancelled"}
 VISIBILITIES = {"default", "public", "private", "confidential"}
 EVENT_TYPES = {"default", "focusTime", "outOfOffice", "workingLocation"}
@@ -170,9 +182,11 @@ def checked_reminders(value: dict[str, Any]) -> dict[str, Any]:
     overrides = value.get("overrides") or []
     if value.get("useDefault") and overrides:
         raise Refusal(
-            400, "cannotUseDefaultRemindersAndSpecifyOverride",
-            "Cannot specify both default reminders and overrides at the same time.", domain="calendar",
-        )  # fmt: skip
+            400,
+            "cannotUseDefaultRemindersAndSpecifyOverride",
+            "Cannot specify both default reminders and overrides at the same time.",
+            domain="calendar",
+        )
     if len(overrides) > 5:
         raise _bad("reminders", "at most 5 overrides")
     for override in overrides:

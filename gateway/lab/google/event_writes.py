@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gateway.lab.core.errors import Refusal
+from gateway.lab.core.zones import zone
 from gateway.lab.google import event_rules, items, mail, series, times
 
 if TYPE_CHECKING:
@@ -292,7 +293,7 @@ def relocate(google: Google, source: Calendar, target: Calendar, event_id: str) 
 def quick_add(google: Google, call: Call) -> dict[str, Any]:
     """events.quickAdd: a one-hour event at the next full hour (assumption: the real one reads the text)."""
     calendar = google.calendar(call, call.path_args["calendarId"], "writer")
-    info = times.zone(calendar.zone)
+    info = zone(calendar.zone)
     start = (
         (google.lab.clock.now() + timedelta(hours=1))
         .replace(minute=0, second=0, microsecond=0)

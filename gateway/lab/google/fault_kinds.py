@@ -1,4 +1,4 @@
-"""Faults that only Google shows: its 403 reasons, 409, 410 and 412, pages, lagging reads, sign-in, webhooks."""
+"""Faults that only Google shows: its 403 reasons, 410 and 412, pages, lagging reads, sign-in, webhooks."""
 
 from __future__ import annotations
 
@@ -82,19 +82,34 @@ def token_kinds() -> list[Kind]:
     """Return the faults of the token address."""
     return [
         Kind(
-            name="refresh_invalid_grant", family="token", applies=_is_refresh, before=_refused("invalid_grant", 400),
+            name="refresh_invalid_grant",
+            family="token",
+            applies=_is_refresh,
+            before=_refused("invalid_grant", 400),
             text="a refresh answers 400 invalid_grant",
         ),
         Kind(
-            name="refresh_500", family="token", applies=_is_refresh, before=_refused("internal_failure", 500),
+            name="refresh_500",
+            family="token",
+            applies=_is_refresh,
+            before=_refused("internal_failure", 500),
             text="a refresh answers 500",
         ),
-        Kind(name="refresh_slow", family="token", applies=_is_refresh, delivery="slow",
-             text="a refresh takes `seconds` (5)"),
-        Kind(name="token_reset_after", family="token", delivery="reset",
-             text="tokens are issued (and rotated), the answer is lost"),
+        Kind(
+            name="refresh_slow",
+            family="token",
+            applies=_is_refresh,
+            delivery="slow",
+            text="a refresh takes `seconds` (5)",
+        ),
+        Kind(
+            name="token_reset_after",
+            family="token",
+            delivery="reset",
+            text="tokens are issued (and rotated), the answer is lost",
+        ),
         Kind(name="token_half", family="token", delivery="half", text="half of the token answer"),
-    ]  # fmt: skip
+    ]
 
 
 def webhook_kinds() -> list[Kind]:
@@ -129,25 +144,61 @@ def google_kinds(google: Google) -> list[Kind]:
 
     kinds = [Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason)) for reason in REFUSED]
     kinds += [
-        Kind(name="410_sync", text="410 at a sync token", before=_gone,
-             applies=lambda call: _is_list(call) and "syncToken" in call.query and "pageToken" not in call.query),
-        Kind(name="410_paging", text="410 in the middle of paging", before=_gone,
-             applies=lambda call: _is_list(call) and "pageToken" in call.query),
-        Kind(name="412_spurious", text="the etag moves by itself before a write with If-Match", before=bump,
-             applies=_has_etag),
+        Kind(
+            name="410_sync",
+            text="410 at a sync token",
+            before=_gone,
+            applies=lambda call: (
+                _is_list(call) and "syncToken" in call.query and "pageToken" not in call.query
+            ),
+        ),
+        Kind(
+            name="410_paging",
+            text="410 in the middle of paging",
+            before=_gone,
+            applies=lambda call: _is_list(call) and "pageToken" in call.query,
+        ),
+        Kind(
+            name="412_spurious",
+            text="the etag moves by itself before a write with If-Match",
+            before=bump,
+            applies=_has_etag,
+        ),
         Kind(name="stale_read", text="lists of the calendar lag `seconds` (2)", before=lag, applies=_is_list),
-        Kind(name="early_notification", text="a message comes `seconds` (2) before the list shows the write",
-             before=lag, applies=_is_event_write),
-        Kind(name="page_shift", text="a page ends one item early", before=trick("short"), after=untrick,
-             applies=_is_list),
-        Kind(name="page_empty", text="an empty page with a next token, if there is more than one page",
-             before=trick("empty"), after=untrick, applies=_is_list),
-        Kind(name="page_repeat", text="the last item of the page before comes again", before=trick("repeat"),
-             after=untrick, applies=lambda call: _is_list(call) and "pageToken" in call.query),
-        Kind(name="channel_refused", text="a new channel is refused",
-             before=_refused("pushNotSupportedForRequestedResource", 400),
-             applies=lambda call: call.operation == "calendar.events.watch"),
-    ]  # fmt: skip
+        Kind(
+            name="early_notification",
+            text="a message comes `seconds` (2) before the list shows the write",
+            before=lag,
+            applies=_is_event_write,
+        ),
+        Kind(
+            name="page_shift",
+            text="a page ends one item early",
+            before=trick("short"),
+            after=untrick,
+            applies=_is_list,
+        ),
+        Kind(
+            name="page_empty",
+            text="an empty page with a next token, if there is more than one page",
+            before=trick("empty"),
+            after=untrick,
+            applies=_is_list,
+        ),
+        Kind(
+            name="page_repeat",
+            text="the last item of the page before comes again",
+            before=trick("repeat"),
+            after=untrick,
+            applies=lambda call: _is_list(call) and "pageToken" in call.query,
+        ),
+        Kind(
+            name="channel_refused",
+            text="a new channel is refused",
+            before=_refused("pushNotSupportedForRequestedResource", 400),
+            applies=lambda call: call.operation == "calendar.events.watch",
+        ),
+    ]
     return kinds
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gateway.lab.core.errors import Refusal
+from gateway.lab.core.zones import zone
 from gateway.lab.google import series, times
 from gateway.lab.google.model import RANK, Calendar
 from gateway.lab.google.pages import cut_s
@@ -31,7 +32,7 @@ def query(google: Google, call: Call) -> dict[str, Any]:
         )
     if before - after > timedelta(days=google.lab.settings.free_busy_days):
         raise Refusal(400, "timeRangeTooLong", "The requested time range is too long.", location="timeMax")
-    view = times.zone(body.get("timeZone") or "UTC")
+    view = zone(body.get("timeZone") or "UTC")
     if view is None:
         raise Refusal(400, "invalid", "Invalid time zone.", location="timeZone")
     cap = google.lab.settings.free_busy_calendars
@@ -70,7 +71,7 @@ def _error(reason: str) -> dict[str, Any]:
 
 def busy(google: Google, calendar: Calendar, after: datetime, before: datetime) -> list[Span]:
     """Return the busy spans of a calendar inside a window, cut to it, unmerged."""
-    view = times.zone(calendar.zone)
+    view = zone(calendar.zone)
     if view is None:
         return []
     cut = cut_s(google, calendar)

@@ -1,4 +1,4 @@
-"""Faults that spoil an answer: not JSON, wrong types, unknown words, impossible times, huge or strange text."""
+"""Faults that spoil an answer: not JSON, wrong types, unknown words, impossible times, huge text."""
 
 from __future__ import annotations
 
@@ -94,10 +94,22 @@ def garbage_kinds() -> list[Kind]:
     ]
     return [
         *kinds,
-        Kind(name="garbage_not_json", text="200 with a login page instead of JSON", applies=_reads,
-             after=_whole(b"<!doctype html><title>Sign in</title>", "text/html")),
-        Kind(name="garbage_list", text="200 with a JSON list", applies=_reads,
-             after=_whole([1, 2, 3], "application/json")),
-        Kind(name="garbage_empty", text="200 with an empty body", applies=_reads,
-             after=_whole(b"", "application/json")),
-    ]  # fmt: skip
+        Kind(
+            name="garbage_not_json",
+            text="200 with a login page instead of JSON",
+            applies=_reads,
+            after=_whole(b"<!doctype html><title>Sign in</title>", "text/html"),
+        ),
+        Kind(
+            name="garbage_list",
+            text="200 with a JSON list",
+            applies=_reads,
+            after=_whole([1, 2, 3], "application/json"),
+        ),
+        Kind(
+            name="garbage_empty",
+            text="200 with an empty body",
+            applies=_reads,
+            after=_whole(b"", "application/json"),
+        ),
+    ]

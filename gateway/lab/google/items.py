@@ -15,8 +15,20 @@ if TYPE_CHECKING:
     from gateway.lab.google.world import Google
 
 _TIMES = ("start", "end", "originalStartTime")
-_VEILED = ("kind", "etag", "id", "status", "start", "end", "recurringEventId", "originalStartTime", "iCalUID",
-           "transparency", "eventType", "recurrence")  # fmt: skip
+_VEILED = (
+    "kind",
+    "etag",
+    "id",
+    "status",
+    "start",
+    "end",
+    "recurringEventId",
+    "originalStartTime",
+    "iCalUID",
+    "transparency",
+    "eventType",
+    "recurrence",
+)
 
 
 def stub(body: dict[str, Any], view: ZoneInfo, *, exception: bool) -> dict[str, Any]:

@@ -52,9 +52,11 @@ def on_write(
         return
     if call.token is not None and call.token.service and _guests(new, calendar.id):
         raise Refusal(
-            403, "forbiddenForServiceAccounts",
-            "Service accounts cannot invite attendees without Domain-Wide Delegation of Authority.", domain="calendar",
-        )  # fmt: skip
+            403,
+            "forbiddenForServiceAccounts",
+            "Service accounts cannot invite attendees without Domain-Wide Delegation of Authority.",
+            domain="calendar",
+        )
     settings = google.lab.settings
     why = _wish(google, call)
     fresh = set(_guests(new, calendar.id)) - set(_guests(old, calendar.id))

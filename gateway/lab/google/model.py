@@ -37,7 +37,7 @@ class Record:
         return self.versions[-1]
 
     def as_of(self, *, at_s: float | None = None, seq: int | None = None) -> Version | None:
-        """Return the version that was current at a time or sequence; None when there was none or it is forgotten."""
+        """Return the version current at a time or number; None when there was none or it is forgotten."""
         for version in reversed(self.versions):
             if (at_s is None or version.at_s <= at_s) and (seq is None or version.seq <= seq):
                 return version

@@ -13,11 +13,27 @@ if TYPE_CHECKING:
     from gateway.lab.core.lab import Lab
 
 KNOWN = {
-    "client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method",
-    "access_type", "prompt", "include_granted_scopes", "login_hint", "nonce", "hd",
-}  # fmt: skip
-OPENID = {"openid", "email", "profile", "https://www.googleapis.com/auth/userinfo.email",
-          "https://www.googleapis.com/auth/userinfo.profile"}  # fmt: skip
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "access_type",
+    "prompt",
+    "include_granted_scopes",
+    "login_hint",
+    "nonce",
+    "hd",
+}
+OPENID = {
+    "openid",
+    "email",
+    "profile",
+    "https://www.googleapis.com/auth/userinfo.email",
+    "https://www.googleapis.com/auth/userinfo.profile",
+}
 
 
 class PageError(Exception):

@@ -12,8 +12,18 @@ if TYPE_CHECKING:
     from gateway.lab.google.world import Google
 
 DEFAULT_SIZE, SIZE_CAP = 250, 2500
-NOT_BOUND = {"pageToken", "syncToken", "maxResults", "fields", "alt", "key", "prettyPrint", "quotaUser", "userIp",
-             "oauth_token"}  # fmt: skip
+NOT_BOUND = {
+    "pageToken",
+    "syncToken",
+    "maxResults",
+    "fields",
+    "alt",
+    "key",
+    "prettyPrint",
+    "quotaUser",
+    "userIp",
+    "oauth_token",
+}
 T = TypeVar("T")
 Row = tuple[tuple[Any, ...], str, T]
 
@@ -119,6 +129,9 @@ def read_sync_token(
 def gone() -> Refusal:
     """Return the refusal of an expired sync token."""
     return Refusal(
-        410, "fullSyncRequired", "Sync token is no longer valid, a full sync is required.", domain="calendar",
+        410,
+        "fullSyncRequired",
+        "Sync token is no longer valid, a full sync is required.",
+        domain="calendar",
         location="syncToken",
-    )  # fmt: skip
+    )

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 def quiet_call(account: str, verb: str = "PATCH") -> Call:
     """Return a call that stands for an act of the person: never mailed."""
     return Call(
-        door="person", verb=verb, path="/lab", query={"sendUpdates": ["none"]}, headers={}, raw=b"",
-        operation="calendar.events.patch", account=account,
-    )  # fmt: skip
+        door="person",
+        verb=verb,
+        path="/lab",
+        query={"sendUpdates": ["none"]},
+        headers={},
+        raw=b"",
+        operation="calendar.events.patch",
+        account=account,
+    )
 
 
 def calendar_of(google: Google, calendar_id: str) -> Calendar:

@@ -1,4 +1,4 @@
-"""Faults made by people and twins: foreign edits, moves, deletions, less access, ids that are taken already."""
+"""Faults made by people and twins: foreign edits, moves, deletions, less access, taken ids."""
 
 from __future__ import annotations
 
@@ -114,22 +114,58 @@ def person_kinds(google: Google) -> list[Kind]:
         return run
 
     return [
-        Kind(name="412_foreign_edit", text="the person edits just before a write with If-Match", before=before(_edits),
-             applies=has_etag),
-        Kind(name="409_ours", text="the insert was executed before, unseen", before=before(_our_twin),
-             applies=chooses_id),
-        Kind(name="409_foreign", text="the chosen id belongs to another program", before=before(_foreign_twin),
-             applies=chooses_id),
-        Kind(name="409_deleted", text="the chosen id belongs to a deleted event", before=before(_deleted_twin),
-             applies=chooses_id),
-        Kind(name="person_edits", text="the person edits the event after the write", after=after(_edits),
-             applies=_touches_events),
-        Kind(name="person_deletes", text="the person deletes the event after the write", after=after(_deletes),
-             applies=_touches_events),
-        Kind(name="person_moves", text="the person moves the event to another calendar", after=after(_moves),
-             applies=_touches_events),
-        Kind(name="person_deletes_calendar", text="the person deletes the calendar (never a primary one)",
-             after=after(_deletes_calendar), applies=_touches_events),
-        Kind(name="access_reduced", text="the account keeps `role` (reader) only (never on a primary calendar)",
-             after=after(_reduces), applies=_touches_events),
-    ]  # fmt: skip
+        Kind(
+            name="412_foreign_edit",
+            text="the person edits just before a write with If-Match",
+            before=before(_edits),
+            applies=has_etag,
+        ),
+        Kind(
+            name="409_ours",
+            text="the insert was executed before, unseen",
+            before=before(_our_twin),
+            applies=chooses_id,
+        ),
+        Kind(
+            name="409_foreign",
+            text="the chosen id belongs to another program",
+            before=before(_foreign_twin),
+            applies=chooses_id,
+        ),
+        Kind(
+            name="409_deleted",
+            text="the chosen id belongs to a deleted event",
+            before=before(_deleted_twin),
+            applies=chooses_id,
+        ),
+        Kind(
+            name="person_edits",
+            text="the person edits the event after the write",
+            after=after(_edits),
+            applies=_touches_events,
+        ),
+        Kind(
+            name="person_deletes",
+            text="the person deletes the event after the write",
+            after=after(_deletes),
+            applies=_touches_events,
+        ),
+        Kind(
+            name="person_moves",
+            text="the person moves the event to another calendar",
+            after=after(_moves),
+            applies=_touches_events,
+        ),
+        Kind(
+            name="person_deletes_calendar",
+            text="the person deletes the calendar (never a primary one)",
+            after=after(_deletes_calendar),
+            applies=_touches_events,
+        ),
+        Kind(
+            name="access_reduced",
+            text="the account keeps `role` (reader) only (never on a primary calendar)",
+            after=after(_reduces),
+            applies=_touches_events,
+        ),
+    ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from gateway.lab.core.recurrence import Start
+from gateway.lab.core.zones import zone
 from gateway.lab.google import times
 from gateway.lab.google.model import Calendar, Record, Version
 
@@ -45,7 +46,7 @@ def length(body: dict[str, Any]) -> timedelta:
 def starts(
     google: Google, body: dict[str, Any], after: datetime | None, before: datetime | None, limit: int = 5000
 ) -> list[Start]:
-    """Return the original starts of a series in [after, before); without ``before`` an endless rule stops by years."""
+    """Return the original starts of a series in [after, before); without ``before`` an endless rule ends."""
     if before is None:
         horizon = timedelta(days=366 * google.lab.settings.endless_years)
         first = times.as_instant(times.stored(body["start"]), ZoneInfo("UTC"))
@@ -144,7 +145,7 @@ def overlaps(body: dict[str, Any], after: datetime | None, before: datetime | No
     """Tell whether a single event overlaps the open window (after, before); an event without times does."""
     if "start" not in body or "end" not in body:
         return True
-    view = times.zone(zone_name) or ZoneInfo("UTC")
+    view = zone(zone_name) or ZoneInfo("UTC")
     if after is not None and times.as_instant(times.stored(body["end"]), view) <= after:
         return False
     return before is None or times.as_instant(times.stored(body["start"]), view) < before

@@ -15,7 +15,7 @@ _LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?")
 
 def instant(text: str) -> datetime:
     """Read an RFC 3339 time, already validated, as an aware instant without fractions."""
-    return datetime.fromisoformat(text.upper().replace("Z", "+00:00")).replace(microsecond=0)
+    return datetime.fromisoformat(text.upper()).replace(microsecond=0)
 
 
 def is_local(text: str) -> bool:
@@ -73,7 +73,7 @@ def stored(value: dict[str, Any]) -> date | datetime:
 
 
 def rendered(value: dict[str, Any], view: ZoneInfo) -> dict[str, Any]:
-    """Return a stored EventDateTime as an answer shows it: the instant in the view's zone, the zone as it was set."""
+    """Return a stored EventDateTime for an answer: the instant in the view's zone, the zone as it was set."""
     if "date" in value:
         return {"date": value["date"]}
     return {"dateTime": stamp(instant(value["dateTime"]).astimezone(view)), "timeZone": value["timeZone"]}

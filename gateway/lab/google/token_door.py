@@ -100,7 +100,7 @@ class TokenDoor:
         tokens.grants[key] = Grant(
             key=key, account=code.account, client_id=client.client_id, scopes=code.scopes
         )
-        answer = self.google.access_token(client, code.account, code.scopes, key)
+        answer = self.google.access_token(code.account, client, code.scopes, key)
         if code.with_refresh:
             answer["refresh_token"] = self.google.refresh_token(
                 key, code.account, client.client_id, code.scopes
@@ -121,7 +121,7 @@ class TokenDoor:
         account = self.lab.identity.accounts.get(token.account)
         if old or account is None or account.suspended:
             raise Refusal(400, "invalid_grant", "Token has been expired or revoked.")
-        answer = self.google.access_token(client, token.account, token.scopes, token.grant)
+        answer = self.google.access_token(token.account, client, token.scopes, token.grant)
         if settings.rotate_refresh_tokens:
             del self.lab.tokens.refresh[token.value]
             answer["refresh_token"] = self.google.refresh_token(
@@ -134,7 +134,7 @@ class TokenDoor:
         client = assertions.as_client(claim.service)
         if claim.account not in self.lab.identity.accounts:
             self.google.new_account(assertions.own_account(claim.service))
-        return self.google.access_token(client, claim.account, claim.scopes, "", service=claim.own)
+        return self.google.access_token(claim.account, client, claim.scopes, "", service=claim.own)
 
     def _revoke(self, call: Call) -> Answer:
         value = str(call.body.get("token") or call.one("token"))
@@ -153,7 +153,7 @@ class TokenDoor:
         return Answer(status=status, body={"error": reason, "error_description": message}, reason=reason)
 
     def check(self, call: Call, answer: Answer) -> list[str]:
-        """Return what in an answer contradicts RFC 6749 §5.1 and §5.2; faults with other statuses are free."""
+        """Return what in an answer contradicts RFC 6749 §5.1 and §5.2."""
         body = answer.body
         if not isinstance(body, dict):
             return ["not a JSON object"]

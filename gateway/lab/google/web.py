@@ -1,4 +1,4 @@
-"""Pages for people: consent, and the calendars as a person would see them at the provider, with small forms."""
+"""Pages for people: consent, and calendars as a person sees them at the provider, with small forms."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from aiohttp import web
 
 from gateway.lab.core.errors import Refusal
 from gateway.lab.core.lab import HEADER, HEADER_VALUE
+from gateway.lab.core.zones import zone
 from gateway.lab.google import assertions, oauth, palette, person, series, times
 
 if TYPE_CHECKING:
@@ -281,7 +282,7 @@ def _column(day: date, rows: list[dict[str, Any]], view: ZoneInfo) -> dict[str, 
 
 def occurring(google: Google, calendar: Calendar, first: date, days: int) -> list[dict[str, Any]]:
     """Return what lies in a calendar between two days of its zone: rows of id, title, start, end, body."""
-    view = times.zone(calendar.zone) or ZoneInfo("UTC")
+    view = zone(calendar.zone) or ZoneInfo("UTC")
     after = times.as_instant(first, view)
     before = times.as_instant(first + timedelta(days=days), view)
     rows = []

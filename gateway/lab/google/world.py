@@ -1,4 +1,4 @@
-"""The simulated Google: its state, and what every room needs of it: lookup with access, etags, writing, signed tokens."""
+"""The simulated Google: its state, lookup with access, etags, writing, signed tokens."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ class Google:
         return calendar
 
     def list_entry(self, account: str, calendar_id: str) -> ListEntry:
-        """Return the entry of a calendar in an account's list, made or revived if needed, and mark it changed."""
+        """Return an entry of an account's list, made or revived if needed, and mark it changed."""
         entries = self.state.lists.setdefault(account, {})
         number = self.state.list_seq.get(account, 0) + 1
         self.state.list_seq[account] = number
