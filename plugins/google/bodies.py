@@ -99,7 +99,7 @@ _RESPONSES = {"ACCEPTED": "accepted", "DECLINED": "declined", "TENTATIVE": "tent
 
 
 def _source(presentation: Presentation) -> Body | None:
-    """Trap: http(s) only, and seen by the creator only (§4); the description holds the link for the others."""
+    """Trap: http(s) only, seen by the creator only (§4); the description holds the link for the others."""
     link = presentation.back_link
     if not link or not link.startswith(("http://", "https://")):
         return None

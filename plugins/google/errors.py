@@ -1,4 +1,4 @@
-"""Google's error answers to the contract's errors; branches on status and reason, never on the message (§10)."""
+"""Google's error answers to the contract's errors; decides by status and reason, not by message (§10)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from gateway.providers.errors import (
 
 QUOTA_PAUSE_S = 3 * 3600.0
 _PATIENCE = {"rateLimitExceeded", "userRateLimitExceeded"}
+_OF_ONE_EVENT = {"forbiddenForNonOrganizer", "eventTypeRestriction", "cannotChangeOrganizer"}
 _SET_UP = {"accessNotConfigured", "SERVICE_DISABLED"}
 
 
@@ -89,6 +90,8 @@ def _forbidden(answer: Answer, reason: str) -> ProviderError:
         return Forbidden("The permission for this was not given; connect the account again.", code=reason)
     if not reason:
         return BadAnswer("Something else than Google answered (403).", code="403")
+    if reason in _OF_ONE_EVENT:
+        return Forbidden("The account may not change this event.", code=reason, reach=Reach.ITEM)
     return Forbidden(code=reason)
 
 

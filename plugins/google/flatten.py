@@ -243,7 +243,7 @@ def _exceptions(reader: Reader, flat: Flat, excluded: set[Key]) -> dict[Key, Ove
         if name is None:
             continue
         key = reader.key(name, flat.start)
-        content = reader.content(override)
+        content = replace(reader.content(override), alarms=flat.content.alarms)
         if content.status == "CANCELLED":
             excluded.add(key)
             continue

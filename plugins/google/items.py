@@ -83,7 +83,7 @@ def is_declined(event: Event) -> bool:
 
 
 def item_of(
-    remote: Remote, *, zone: str, role: str = "", uid: str = "", alone: bool = False
+    remote: Remote, *, role: str = "", uid: str = "", alone: bool = False
 ) -> Upsert | Removed | Unreadable:
     """Return an object for the engine; one that cannot be understood is parked, never taken for deleted."""
     if remote.is_cancelled:
@@ -91,7 +91,7 @@ def item_of(
     marker = marker_of_event(remote.event)
     genuine = marker.uid_hash if marker.is_genuine(remote.id) else None
     try:
-        flat = to_flat(remote.event, list(remote.exceptions.values()), uid=uid, zone=zone, alone=alone)
+        flat = to_flat(remote.event, list(remote.exceptions.values()), uid=uid, alone=alone)
     except Odd as error:
         return Unreadable(
             remote_id=remote.id,
@@ -124,7 +124,12 @@ def _kind(event: Event, role: str) -> RemoteKind:
 
 def memo_of(remote: Remote) -> bytes:
     """Return the note that comes back with the next write: etags and ids, no content."""
+    marker = marker_of_event(remote.event)
     note: dict[str, Any] = {"etag": etag(remote.event), "guests": remote.has_guests}
+    if marker.is_genuine(remote.id):
+        note["ours"] = True
+    if marker.guests_hash:
+        note["invited"] = True
     if remote.recurs:
         note["series"] = True
     return json.dumps(note, separators=(",", ":"), sort_keys=True).encode()

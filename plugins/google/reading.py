@@ -107,16 +107,17 @@ def to_flat(
     exceptions: Sequence[Event],
     *,
     uid: str,
-    zone: str,
     alone: bool = False,
 ) -> Flat:
     """Return an event, or a series with its exceptions, in our spelling.
+
+    Trap: all-day events are dates without a zone (§11): they stay dates, and whoever asks for instants takes
+    the zone of the calendar.
 
     Args:
         master: the event.
         exceptions: its exceptions, cancelled ones included.
         uid: UID to give it; the event's own where empty.
-        zone: of the calendar, for all-day series.
         alone: an exception whose series is not there: read it as a single event.
 
     Raises:
@@ -151,7 +152,7 @@ def to_flat(
         raise Odd(f"it is larger than {MAX_BYTES} bytes")
     try:
         obj = parse_object(data, max_bytes=MAX_BYTES)
-        return flatten(obj, zone=known_zone(zone) or _UTC, guests=True, alarms=False)
+        return flatten(obj, zone=_UTC, guests=True, alarms=False)
     except (InvalidInput, Rejected) as error:
         raise Odd(str(error)) from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.providers.contract import RemoteCalendar
 from gateway.providers.errors import BadAnswer
 from plugins.google.client import PAGE, GoogleClient
 from plugins.google.items import Remote, is_exception, text, valid
@@ -35,8 +34,3 @@ async def read_exceptions(client: GoogleClient, calendar_id: str, master: Event)
             if is_exception(item) and item["recurringEventId"] == master["id"]:
                 found[item["id"]] = item
     return found
-
-
-def zone_of(calendar: RemoteCalendar) -> str:
-    """Return the zone in which the calendar's all-day events are meant."""
-    return calendar.zone or "UTC"
