@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 from pathlib import Path
 
 from gateway.lab.core.clock import Clock
@@ -37,7 +36,6 @@ class Lab:
         self.buckets = Buckets()
         self.engine = Engine()
         self.random = random.Random(20261030)  # noqa: S311 - must repeat
-        self.secret = secrets.token_bytes(16)
         self.state = State(state_file)
         self._identity = Part(Identity)
         self._tokens = Part(Tokens)

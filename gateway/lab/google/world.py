@@ -15,7 +15,7 @@ from gateway.lab.core.errors import Refusal
 from gateway.lab.core.identity import Account, Client
 from gateway.lab.core.schemas import Description
 from gateway.lab.core.state import Part
-from gateway.lab.core.tokens import AccessToken, Grant, RefreshToken, opaque
+from gateway.lab.core.tokens import AccessToken, RefreshToken, opaque
 from gateway.lab.core.zones import zone
 from gateway.lab.google.model import RANK, VERSIONS_KEPT, Calendar, GoogleState, ListEntry, Record, Version
 
@@ -172,8 +172,7 @@ class Google:
     def tokens_for(self, account: str, client: Client, scopes: list[str]) -> dict[str, Any]:
         """Issue an access and a refresh token and remember the grant."""
         lab = self.lab
-        key = f"{account} {client.client_id}"
-        lab.tokens.grants[key] = Grant(key=key, account=account, client_id=client.client_id, scopes=scopes)
+        key = lab.tokens.grant(account, client.client_id, scopes).key
         answer = self.access_token(account, client, scopes, key)
         return answer | {"refresh_token": self.refresh_token(key, account, client.client_id, scopes)}
 

@@ -50,7 +50,7 @@ class LabClient:
             body = await answer.json() if is_json and text else text
             return Reply(answer.status, answer.headers, body)
 
-    async def control(self, verb: str, path: str, **body: Any) -> Any:
+    async def control(self, verb: str, path: str, /, **body: Any) -> Any:
         """Call the control API; a refusal is an AssertionError."""
         reply = await self.request(verb, f"/lab/{path}", json=body or None)
         assert reply.status == 200, reply.body
@@ -64,7 +64,7 @@ class LabClient:
         """Move the laboratory's clock."""
         await self.control("POST", "clock", advance_s=seconds)
 
-    async def fault(self, kind: str, **rule: Any) -> None:
+    async def fault(self, kind: str, /, **rule: Any) -> None:
         """Script a fault: method, path, operation, account, times, skip, params."""
         await self.control("POST", "faults", kind=kind, **rule)
 
