@@ -159,7 +159,15 @@ class CalendarDoor:
         except ValueError:
             raise Refusal(400, "parseError", "Parse Error", violation=True) from None
 
-    def refuse(self, call: Call, *, status: int, reason: str, message: str, domain: str = "") -> Answer:  # noqa: ARG002 - the protocol of a door
+    def refuse(
+        self,
+        call: Call,  # noqa: ARG002 - the protocol of a door
+        *,
+        status: int,
+        reason: str,
+        message: str,
+        domain: str = "",
+    ) -> Answer:
         """Render Google's error envelope; the call itself plays no part in it."""
         domain = _DOMAINS.get(reason) or domain or "global"
         error = {"domain": domain, "reason": reason, "message": message}

@@ -58,8 +58,10 @@ class Google:
     def seal(self, value: Any) -> str:
         """Return an opaque token that carries a value; it needs URL-encoding."""
         raw = json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
-        mark = hmac.new(self.lab.secret, raw, hashlib.sha256).digest()[:9]
-        return base64.b64encode(mark + raw).decode() + "="
+        return base64.b64encode(self._mark(raw) + raw).decode() + "="
+
+    def _mark(self, raw: bytes) -> bytes:
+        return hmac.new(self.state.secret.encode(), raw, hashlib.sha256).digest()[:9]
 
     def unseal(self, token: str, name: str) -> Any:
         """Return what a token carries; raises Refusal 400."""
@@ -68,9 +70,7 @@ class Google:
         except ValueError:
             data = b""
         mark, raw = data[:9], data[9:]
-        if not raw or not hmac.compare_digest(
-            mark, hmac.new(self.lab.secret, raw, hashlib.sha256).digest()[:9]
-        ):
+        if not raw or not hmac.compare_digest(mark, self._mark(raw)):
             raise Refusal(400, "invalid", f"Invalid {name} value.", location=name)
         return json.loads(raw)
 

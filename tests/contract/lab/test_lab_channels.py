@@ -20,7 +20,7 @@ class Receiver:
         self.statuses: list[int] = []
         self.address = ""
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def receive(self, request: web.Request) -> web.Response:
         self.messages.append((dict(request.headers), await request.read()))
         return web.Response(status=self.statuses.pop(0) if self.statuses else 204)
 
@@ -29,7 +29,7 @@ class Receiver:
 async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
     app = web.Application(client_max_size=10 * 1024**2)
-    app.router.add_post("/hook", made)
+    app.router.add_post("/hook", made.receive)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

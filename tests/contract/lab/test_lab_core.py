@@ -23,10 +23,17 @@ from tests.contract.lab.lab_client import ADA, APP_CREATED, BEN, CLIENT_ID, LabC
 
 ROOT = Path(__file__).parents[3]
 NOT_SIMULATED = {
-    "calendar.acl.delete", "calendar.acl.get", "calendar.acl.insert", "calendar.acl.list", "calendar.acl.patch",
-    "calendar.acl.update", "calendar.acl.watch", "calendar.calendarList.watch", "calendar.calendars.transferOwnership",
+    "calendar.acl.delete",
+    "calendar.acl.get",
+    "calendar.acl.insert",
+    "calendar.acl.list",
+    "calendar.acl.patch",
+    "calendar.acl.update",
+    "calendar.acl.watch",
+    "calendar.calendarList.watch",
+    "calendar.calendars.transferOwnership",
     "calendar.settings.watch",
-}  # fmt: skip
+}
 
 
 async def test_every_answer_and_page_says_that_it_is_a_simulator(lab: LabClient) -> None:
@@ -54,8 +61,15 @@ async def test_every_answer_and_page_says_that_it_is_a_simulator(lab: LabClient)
 async def test_a_person_adds_edits_and_deletes_on_the_page(lab: LabClient) -> None:
     api = await lab.api()
     _, token, _ = await api.pages(events())
-    form = {"act": "add", "day": "2026-12-01", "calendar": ADA, "title": "<b>Lunch</b>", "busy": "yes",
-            "start": "2026-12-01T12:00", "end": "2026-12-01T13:00"}  # fmt: skip
+    form = {
+        "act": "add",
+        "day": "2026-12-01",
+        "calendar": ADA,
+        "title": "<b>Lunch</b>",
+        "busy": "yes",
+        "start": "2026-12-01T12:00",
+        "end": "2026-12-01T13:00",
+    }
     assert (await lab.request("POST", f"/lab/google/{ADA}", data=form)).status == 302
     (made,), token, _ = await api.pages(events(), syncToken=token)
     assert made["start"] == {"dateTime": "2026-12-01T12:00:00+01:00", "timeZone": "Europe/Berlin"}
@@ -122,8 +136,11 @@ async def test_switches_are_described_with_their_source_and_wrong_ones_refused(l
         "mutation",
     }
     assert {name for name, item in switches.items() if item["mark"] == "mutation"} == {
-        "ignore_if_match", "accept_any_id", "drop_pkce", "never_expire_tokens",
-    }  # fmt: skip
+        "ignore_if_match",
+        "accept_any_id",
+        "drop_pkce",
+        "never_expire_tokens",
+    }
     for wrong in ({"no_such": 1}, {"page_cap": "3"}, {"page_cap": True}, {"drop_pkce": 1}):
         assert (await lab.request("PATCH", "/lab/settings", json=wrong)).status == 400
 
@@ -134,8 +151,10 @@ async def test_state_survives_a_restart_in_its_file(tmp_path: Path) -> None:
         async with make_lab(state_file=path) as first:
             api = await LabClient(first.lab.base_url, session).api()
             made = await api.insert(timed())
+            _, token, _ = await api.pages(events())
         async with make_lab(state_file=path) as second:
             api.lab = LabClient(second.lab.base_url, session)
+            assert (await api.pages(events(), syncToken=token))[0] == []
             assert (await api.call("GET", events("primary", made["id"]))).body["etag"] == made["etag"]
     path.write_text("{broken")
     with pytest.raises(ValueError, match="not a state of the laboratory"):
@@ -187,11 +206,18 @@ def test_zones_hold_every_transition_of_zoneinfo(name: str) -> None:
 
 
 RULES = [
-    "FREQ=DAILY;COUNT=40", "FREQ=WEEKLY;BYDAY=SU,TU;COUNT=20", "FREQ=MONTHLY;BYMONTHDAY=31;COUNT=9",
-    "FREQ=MONTHLY;BYDAY=-1FR;COUNT=9", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=3", "FREQ=YEARLY;COUNT=4",
-    "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;COUNT=6", "FREQ=WEEKLY;INTERVAL=2;WKST=SU;BYDAY=SU,MO;COUNT=9",
-    "FREQ=YEARLY;BYMONTH=3;BYDAY=2SU;COUNT=3", "FREQ=MONTHLY;COUNT=6", "FREQ=DAILY;UNTIL=20260402T000000Z",
-]  # fmt: skip
+    "FREQ=DAILY;COUNT=40",
+    "FREQ=WEEKLY;BYDAY=SU,TU;COUNT=20",
+    "FREQ=MONTHLY;BYMONTHDAY=31;COUNT=9",
+    "FREQ=MONTHLY;BYDAY=-1FR;COUNT=9",
+    "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;COUNT=3",
+    "FREQ=YEARLY;COUNT=4",
+    "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;COUNT=6",
+    "FREQ=WEEKLY;INTERVAL=2;WKST=SU;BYDAY=SU,MO;COUNT=9",
+    "FREQ=YEARLY;BYMONTH=3;BYDAY=2SU;COUNT=3",
+    "FREQ=MONTHLY;COUNT=6",
+    "FREQ=DAILY;UNTIL=20260402T000000Z",
+]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -224,16 +250,22 @@ def test_dates_rules_and_zones_are_put_together() -> None:
     try:
         assert keys("RDATE;TZID=Europe/Berlin:20261205T100000") == ["20261201T09", "20261205T09"]
         new_york = "TZID=America/New_York:"
-        assert keys("RRULE:FREQ=DAILY;COUNT=2", f"EXDATE;{new_york}20261201T040000", f"RDATE;{new_york}20261203T100000") == [
-            "20261202T09", "20261203T15",
-        ]  # fmt: skip
+        assert keys(
+            "RRULE:FREQ=DAILY;COUNT=2",
+            f"EXDATE;{new_york}20261201T040000",
+            f"RDATE;{new_york}20261203T100000",
+        ) == [
+            "20261202T09",
+            "20261203T15",
+        ]
         assert keys("RRULE:FREQ=DAILY;COUNT=4", "EXRULE:FREQ=DAILY;INTERVAL=2;COUNT=2") == [
             "20261202T09",
             "20261204T09",
         ]
         assert keys("RRULE:FREQ=DAILY;COUNT=3", "EXDATE;VALUE=DATE:20261202", start=date(2026, 12, 1)) == [
-            "20261201", "20261203",
-        ]  # fmt: skip
+            "20261201",
+            "20261203",
+        ]
         gap = datetime(2026, 3, 28, 2, 30, tzinfo=berlin)
         assert keys("RRULE:FREQ=DAILY;COUNT=3", start=gap) == ["20260328T01", "20260329T01", "20260330T00"]
     finally:
@@ -254,20 +286,30 @@ async def test_coverage_names_methods_without_a_room_and_every_room_answers(lab:
     assert (await ben.call("DELETE", entry)).status == 204
     assert (await ben.call("POST", "users/me/calendarList", {"id": other})).status == 200
     for verb, target, body, query in (
-        ("GET", path, None, {}), ("GET", f"{path}/instances", None, {}), ("GET", events(), None, {}),
-        ("PATCH", path, {"summary": "x"}, {}), ("PUT", path, timed(), {}),
+        ("GET", path, None, {}),
+        ("GET", f"{path}/instances", None, {}),
+        ("GET", events(), None, {}),
+        ("PATCH", path, {"summary": "x"}, {}),
+        ("PUT", path, timed(), {}),
         ("POST", f"{path}/move", None, {"destination": other}),
         ("POST", f"{events()}/import", timed(iCalUID="u"), {}),
-        ("POST", f"{events()}/quickAdd", None, {"text": "Tea"}), ("DELETE", events(other, made["id"]), None, {}),
-        ("GET", "calendars/primary", None, {}), ("PATCH", f"calendars/{other}", {"summary": "O"}, {}),
-        ("PUT", f"calendars/{other}", {"summary": "O"}, {}), ("GET", entry, None, {}),
-        ("GET", "users/me/calendarList", None, {}), ("PATCH", entry, {"colorId": "3"}, {}),
-        ("PUT", entry, {"selected": False}, {}), ("POST", "freeBusy", window | {"items": [{"id": ADA}]}, {}),
+        ("POST", f"{events()}/quickAdd", None, {"text": "Tea"}),
+        ("DELETE", events(other, made["id"]), None, {}),
+        ("GET", "calendars/primary", None, {}),
+        ("PATCH", f"calendars/{other}", {"summary": "O"}, {}),
+        ("PUT", f"calendars/{other}", {"summary": "O"}, {}),
+        ("GET", entry, None, {}),
+        ("GET", "users/me/calendarList", None, {}),
+        ("PATCH", entry, {"colorId": "3"}, {}),
+        ("PUT", entry, {"selected": False}, {}),
+        ("POST", "freeBusy", window | {"items": [{"id": ADA}]}, {}),
         ("POST", "channels/stop", {"id": "c", "resourceId": channel["resourceId"]}, {}),
-        ("GET", "colors", None, {}), ("GET", "users/me/settings", None, {}),
-        ("GET", "users/me/settings/locale", None, {}), ("POST", "calendars/primary/clear", None, {}),
+        ("GET", "colors", None, {}),
+        ("GET", "users/me/settings", None, {}),
+        ("GET", "users/me/settings/locale", None, {}),
+        ("POST", "calendars/primary/clear", None, {}),
         ("DELETE", f"calendars/{other}", None, {}),
-    ):  # fmt: skip
+    ):
         reply = await api.call(verb, target, body, **query)
         assert reply.status in {200, 204}, (verb, target, reply.body)
     report = await lab.control("GET", "google/coverage")

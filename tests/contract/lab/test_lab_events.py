@@ -1,4 +1,4 @@
-"""Events at the simulated Google: ids, deletion, etags, text, extended properties, series and exceptions, mail."""
+"""Events at the simulated Google: ids, deletion, etags, text, properties, series and exceptions, mail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading at the simulated Google: pages, sync tokens, windows, expansion, lag, busy times, calendars, quotas."""
+"""Reading at the simulated Google: pages, sync tokens, windows, expansion, lag, calendars, quotas."""
 
 from __future__ import annotations
 
