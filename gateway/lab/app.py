@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from gateway.lab.core.identity import Account, Client
 from gateway.lab.core.lab import HEADER, HEADER_VALUE, Lab
 from gateway.lab.core.pipeline import serve
 from gateway.lab.core.settings import Settings
+from gateway.lab.google.channels import notify
 from gateway.lab.google.control import GoogleControl
 from gateway.lab.google.door import ROOT, CalendarDoor
 from gateway.lab.google.fault_kinds import google_kinds, token_kinds, webhook_kinds
@@ -42,6 +44,7 @@ class Laboratory:
     def __init__(self, *, state_file: Path | None = None, settings: Settings | None = None) -> None:
         self.lab = Lab(state_file=state_file, settings=settings)
         self.google = Google(self.lab)
+        self.google.on_change = partial(notify, self.google)
         self.lab.faults.register(
             *google_kinds(self.google),
             *person_kinds(self.google),

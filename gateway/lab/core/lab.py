@@ -40,7 +40,7 @@ class Lab:
         self._identity = Part(Identity)
         self._tokens = Part(Tokens)
         self.state.parts |= {"identity": self._identity, "tokens": self._tokens}
-        self.webhooks = Deliverer(self)
+        self.webhooks = Deliverer(self.settings, self.faults)
         self.base_url = "http://127.0.0.1"
         """Where the laboratory listens; known after its start."""
 

@@ -51,7 +51,7 @@ async def _read(door: Door, request: web.Request) -> Call:
 
 
 def _carry_out(lab: Lab, door: Door, call: Call, fired: Fired | None) -> Answer:
-    scene = Scene(lab=lab, door=door, call=call, params=fired.params if fired else {})
+    scene = Scene(clock=lab.clock, door=door, call=call, params=fired.params if fired else {})
     answer: Answer | None = None
     if fired is not None:
         lab.faults.fired[fired.kind.name] += 1

@@ -25,6 +25,7 @@ _DOMAINS = {
     "dailyLimitExceeded": "usageLimits",
     "accessNotConfigured": "usageLimits",
 }
+_CHALLENGE = 'Bearer realm="https://accounts.google.com/"'
 _STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -132,9 +133,7 @@ class CalendarDoor:
                 403,
                 "insufficientPermissions",
                 "Request had insufficient authentication scopes.",
-                headers={
-                    "WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="insufficient_scope"'
-                },
+                headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope"'},
             )
 
     def _request(self, call: Call, operation: Operation) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -36,6 +37,8 @@ class Google:
         self.part = Part(GoogleState)
         lab.state.parts["google"] = self.part
         self.api = Description("google-calendar.schema.json")
+        self.on_change: Callable[[Calendar], None] = lambda _calendar: None
+        """Told of every change of a calendar's events; the laboratory puts the channels here."""
         self.page_trick = ""
         """``short``, ``empty`` or ``repeat``: what a fault asks of the page at hand."""
 
@@ -158,14 +161,8 @@ class Google:
         calendar.events[event_id] = record
         if master_id := body.get("recurringEventId"):
             calendar.children.setdefault(master_id, set()).add(event_id)
-        self.changed(calendar)
+        self.on_change(calendar)
         return record
-
-    def changed(self, calendar: Calendar) -> None:
-        """Tell every channel that watches a calendar."""
-        from gateway.lab.google.channels import notify
-
-        notify(self, calendar)
 
     # --- tokens, accounts and calendars
 

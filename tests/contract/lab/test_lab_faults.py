@@ -36,9 +36,15 @@ async def test_throttling_in_its_four_forms_hits_the_account_that_is_named(lab: 
 
 @pytest.mark.parametrize(
     "reason",
-    ["rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded", "accessNotConfigured",
-     "insufficientPermissions"],
-)  # fmt: skip
+    [
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "quotaExceeded",
+        "dailyLimitExceeded",
+        "accessNotConfigured",
+        "insufficientPermissions",
+    ],
+)
 async def test_google_s_403s(lab: LabClient, reason: str) -> None:
     api = await lab.api()
     await lab.fault(f"403_{reason}")

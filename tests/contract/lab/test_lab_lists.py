@@ -41,12 +41,19 @@ async def test_a_sync_token_brings_what_changed_since_the_first_page(lab: LabCli
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("iCalUID", "x"), ("orderBy", "updated"), ("privateExtendedProperty", "a=b"), ("q", "x"),
-        ("sharedExtendedProperty", "a=b"), ("timeMin", "2026-01-01T00:00:00Z"), ("timeMax", "2026-01-01T00:00:00Z"),
-        ("updatedMin", "2026-01-01T00:00:00Z"), ("showDeleted", "false"), ("singleEvents", "true"),
+        ("iCalUID", "x"),
+        ("orderBy", "updated"),
+        ("privateExtendedProperty", "a=b"),
+        ("q", "x"),
+        ("sharedExtendedProperty", "a=b"),
+        ("timeMin", "2026-01-01T00:00:00Z"),
+        ("timeMax", "2026-01-01T00:00:00Z"),
+        ("updatedMin", "2026-01-01T00:00:00Z"),
+        ("showDeleted", "false"),
+        ("singleEvents", "true"),
         ("eventTypes", "default"),
     ],
-)  # fmt: skip
+)
 async def test_a_sync_token_refuses_other_parameters(lab: LabClient, name: str, value: str) -> None:
     api = await lab.api()
     _, token, _ = await api.pages(events())
