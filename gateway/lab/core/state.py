@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
-SAVE_DELAY_S = 0.5
+SAVE_DELAY_S = 2.0
 
 
 class Part(Generic[T]):

@@ -10,7 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LIFE = timedelta(days=365)
 
@@ -29,9 +29,16 @@ def _authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     usage = x509.KeyUsage(
-        digital_signature=True, key_cert_sign=True, crl_sign=True, content_commitment=False, key_encipherment=False,
-        data_encipherment=False, key_agreement=False, encipher_only=False, decipher_only=False,
-    )  # fmt: skip
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
     name = _name("Calgate laboratory (simulator)")
     certificate = (
         x509.CertificateBuilder()
@@ -72,7 +79,7 @@ def _server(
         .not_valid_after(now + LIFE)
         .add_extension(x509.SubjectAlternativeName(list(dict.fromkeys(names))), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
         )
@@ -100,7 +107,9 @@ def server_context(folder: Path, host: str) -> ssl.SSLContext:
     authority = x509.load_pem_x509_certificate(authority_path.read_bytes())
     key = serialization.load_pem_private_key(key_path.read_bytes(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ValueError(f"{key_path} is not a key of the laboratory; name another folder.")
+        raise ValueError(  # noqa: TRY004 - a file's content is wrong, not a caller's type
+            f"{key_path} is not a key of the laboratory; name another folder."
+        )
     certificate, server_key = _server(authority, key, host)
     (folder / "server.pem").write_bytes(certificate)
     _secret(folder / "server.key", server_key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import ssl
 import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -323,3 +324,20 @@ async def test_what_a_missing_scope_or_client_does(lab: LabClient) -> None:
     )
     assert (reply.status, "POST /lab/accounts" in reply.body["error"]) == (400, True)
     assert (await lab.request("GET", "/calendar/v3/colors")).status == 401
+
+
+async def test_https_with_an_authority_of_its_own(tmp_path: Path) -> None:
+    for _again in range(2):
+        async with make_lab(tls=tmp_path / "tls") as laboratory:
+            context = ssl.create_default_context(cafile=tmp_path / "tls" / "ca.pem")
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"{laboratory.lab.base_url}/lab/status", ssl=context) as answer,
+            ):
+                assert (await answer.json())["base_url"].startswith("https://")
+    assert (tmp_path / "tls" / "ca.key").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_page_of_another_origin_cannot_steer_the_laboratory(lab: LabClient) -> None:
+    reply = await lab.request("POST", "/lab/reset", headers={"Origin": "https://evil.example"})
+    assert (reply.status, ADA in (await lab.control("GET", "status"))["accounts"]) == (403, True)
