@@ -71,7 +71,7 @@ def _server(
         names.append(x509.DNSName(host))
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(_name("Calgate laboratory (simulator)"))
+        .subject_name(_name(host))
         .issuer_name(authority.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
