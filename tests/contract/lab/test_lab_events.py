@@ -78,6 +78,8 @@ async def test_reminders_change_the_etag_but_not_updated_and_are_the_account_s_o
     assert changed["reminders"] == {"useDefault": False}
     assert (changed["updated"], changed["etag"] == made["etag"]) == (made["updated"], False)
     assert (await ben.call("GET", path)).body["reminders"] == {"useDefault": True}
+    own = {"reminders": {"useDefault": False, "overrides": [{"method": "popup", "minutes": 5}]}}
+    assert (await api.call("PUT", path, timed() | own)).body["reminders"] == own["reminders"]
     for bad in ({"useDefault": False, "overrides": [{"method": "popup", "minutes": 40321}]},
                 {"useDefault": False, "overrides": [{"method": "popup", "minutes": 1}] * 6},
                 {"useDefault": True, "overrides": [{"method": "popup", "minutes": 1}]}):  # fmt: skip

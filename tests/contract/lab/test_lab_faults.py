@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -257,3 +258,56 @@ async def test_a_storm_repeats_for_its_seed_and_is_counted(lab: LabClient) -> No
     )
     assert "reset_after" in report["never"]
     assert (await lab.request("POST", "/lab/faults", json={"kind": "no_such"})).status == 400
+
+
+SLOW = {"no_answer_before", "no_answer_after", "slow_answer", "slow_body", "refresh_slow"}
+
+
+@pytest.mark.provokes_violations
+async def test_a_storm_of_everything_never_trips_the_laboratory_itself(lab: LabClient) -> None:
+    api = await lab.api()
+    await lab.set(user_per_minute=0.0, new_calendars=1000, empty_page_chance=0.2)
+    await lab.control("POST", "storms", seed=42, rates=0.03, without=sorted(SLOW))
+    dice = random.Random(5)
+    known: list[str] = []
+    cursor = calendar = ""
+    for number in range(500):
+        step = dice.choice(
+            ("insert", "series", "patch", "exception", "delete", "list", "delta", "get", "new")
+        )
+        etag: dict[str, str] = {"If-Match": '"1"'} if dice.random() < 0.2 else {}
+        some = dice.choice(known) if known else "none0000"
+        day = f"2026-12-{dice.randint(1, 28):02}"
+        try:
+            match step:
+                case "new":
+                    reply = await api.call("POST", "calendars", {"summary": f"C{number}"})
+                    calendar = reply.body["id"] if reply.status == 200 else calendar
+                case "insert" | "series":
+                    rule = {"recurrence": ["RRULE:FREQ=DAILY;COUNT=5"]} if step == "series" else {}
+                    known.append(f"{OWN}{number:04}")
+                    await api.call("POST", events(calendar or ADA), timed(day, id=known[-1], **rule))
+                case "patch":
+                    await api.call("PATCH", events(calendar or ADA, some), timed(day), headers=etag)
+                case "exception":
+                    path = f"{events(calendar or ADA, some)}/instances"
+                    items = (await api.call("GET", path)).body.get("items") or [{"id": some}]
+                    target = events(calendar or ADA, items[-1]["id"])
+                    await api.call(
+                        dice.choice(("PATCH", "DELETE")),
+                        target,
+                        {"summary": "x"} if step == "patch" else None,
+                    )
+                case "delete":
+                    await api.call("DELETE", events(calendar or ADA, some), headers=etag)
+                case "list" | "delta":
+                    query = {"syncToken": cursor} if step == "delta" and cursor else {"singleEvents": "true"}
+                    reply = await api.call("GET", events(calendar or ADA), **query)
+                    cursor = reply.body.get("nextSyncToken", cursor)
+                case "get":
+                    await api.call("GET", events(calendar or ADA, some))
+        except (aiohttp.ClientError, ConnectionError, AttributeError, ValueError, TypeError):
+            continue  # a fault made the answer unreadable
+    report = await lab.control("GET", "faults")
+    assert len(report["fired"]) > 35
+    assert [item for item in await lab.violations() if item["side"] != "request"] == []
