@@ -94,8 +94,18 @@ function values(event, name) {
   return event.getAllProperties(name).flatMap((property) => property.getValues());
 }
 
+// What ical.js 2.2 expands wrongly (seen against other engines) is refused, not approximated.
+function refuseWrong(rule) {
+  if (rule.parts.BYWEEKNO) throw new Error("BYWEEKNO is not supported");
+  const ordinal = (rule.parts.BYDAY || []).some((day) => /\d/.test(day));
+  if (rule.freq === "YEARLY" && ordinal && !rule.parts.BYMONTH) {
+    throw new Error("a numbered BYDAY of a whole year is not supported");
+  }
+}
+
 function expand(request) {
   const event = component(request);
+  for (const name of ["rrule", "exrule"]) values(event, name).forEach(refuseWrong);
   const dtstart = event.getFirstPropertyValue("dtstart");
   const after = bound(request.after, dtstart);
   const before = bound(request.before, dtstart);

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import os
+import re
 import signal
 import ssl
 import sys
@@ -17,7 +20,7 @@ from dateutil.rrule import rrulestr
 
 from gateway.lab.app import make_lab
 from gateway.lab.core import recurrence
-from gateway.lab.core.errors import EngineMissing
+from gateway.lab.core.errors import EngineMissing, RuleRefused
 from gateway.lab.core.recurrence import Engine
 from gateway.lab.core.zones import vtimezone
 from tests.contract.lab.lab_client import ADA, APP_CREATED, BEN, CLIENT_ID, LabClient, events, timed
@@ -236,6 +239,39 @@ def test_the_engine_agrees_with_another_one_on_common_rules(rule: str) -> None:
             assert [start.instant for start in found] == wanted
     finally:
         engine.close()
+
+
+def test_the_engine_agrees_with_another_one_on_the_corpus() -> None:
+    root = Path(os.environ.get("CALGATE_CORPUS", ROOT.parent / "shared" / "corpus"))
+    if not root.is_dir():
+        pytest.skip(f"{root} is absent: about 190 rules were not compared")
+    pairs = set()
+    for path in sorted(root.rglob("*.ics")):
+        text = path.read_text("utf-8", "replace").replace("\r\n", "\n").replace("\n ", "")
+        for event in re.findall(r"BEGIN:VEVENT.*?END:VEVENT", text, re.DOTALL):
+            rule = re.search(r"^RRULE:(\S+)$", event, re.MULTILINE)
+            start = re.search(r"^DTSTART[^:\n]*:(\d{8}T\d{6})Z?$", event, re.MULTILINE)
+            if rule and start and not re.search("RSCALE|HOURLY|MINUTELY|SECONDLY", rule[1]):
+                pairs.add((re.sub(r"(UNTIL=\d{8})(T\d{6})?Z?", _until, rule[1]), start[1]))
+    engine, compared = Engine(), 0
+    limit = datetime(2100, 1, 1, tzinfo=UTC)
+    try:
+        for rule_text, start_text in sorted(pairs):
+            try:
+                first = datetime.strptime(f"{start_text}+0000", "%Y%m%dT%H%M%S%z")
+                wanted = list(itertools.islice(rrulestr(rule_text, dtstart=first), 30))
+                found = engine.starts(first, [f"RRULE:{rule_text}"], limit=30, before=limit)
+            except (ValueError, RuleRefused):
+                continue  # one of the two engines cannot read it
+            assert [start.instant for start in found] == [item for item in wanted if item < limit], rule_text
+            compared += 1
+    finally:
+        engine.close()
+    assert compared > 150
+
+
+def _until(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[2] or 'T235959'}Z"
 
 
 def test_dates_rules_and_zones_are_put_together() -> None:

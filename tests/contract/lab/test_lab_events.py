@@ -135,6 +135,8 @@ async def test_extended_properties_are_cut_silently_and_searchable(lab: LabClien
         ({"recurrence": ["RRULE:FREQ=DAILY;UNTIL=20261210T100000"]}, "invalid"),
         ({"recurrence": ["RRULE:FREQ=DAILY;COUNT=2;UNTIL=20261210T100000Z"]}, "invalid"),
         ({"recurrence": ["RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"]}, "invalid"),
+        ({"recurrence": ["RRULE:FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO"]}, "invalid"),
+        ({"recurrence": ["RRULE:FREQ=YEARLY;BYDAY=20MO"]}, "invalid"),
         ({"recurrence": ["RRULE:FREQ=DAILY"], "end": {"dateTime": "2026-12-01T12:00:00+01:00"}}, "required"),
     ],
 )
@@ -142,6 +144,35 @@ async def test_what_google_refuses_answers_400(lab: LabClient, changes: dict[str
     api = await lab.api()
     reply = await api.call("POST", events(), timed() | changes)
     assert (reply.status, reply.reason) == (400, reason)
+
+
+async def test_what_is_only_assumed_to_be_refused_can_be_allowed(lab: LabClient) -> None:
+    api = await lab.api()
+    await lab.set(refuse_sub_daily=False, refuse_local_until=False, revision_bumps=False)
+    hourly = await api.insert(timed(recurrence=["RRULE:FREQ=HOURLY;INTERVAL=6;COUNT=5"]))
+    items, _, _ = await api.pages(f"{events('primary', hourly['id'])}/instances", timeZone="UTC")
+    assert [item["start"]["dateTime"][8:13] for item in items] == [
+        "01T09",
+        "01T15",
+        "01T21",
+        "02T03",
+        "02T09",
+    ]
+    until = await api.insert(timed(recurrence=["RRULE:FREQ=DAILY;UNTIL=20261203T100000"]))
+    items, _, _ = await api.pages(f"{events('primary', until['id'])}/instances")
+    assert len(items) == 3
+    moved = await api.call("PATCH", events("primary", until["id"]), timed("2026-12-02"))
+    assert moved.body["sequence"] == 0
+
+
+async def test_pain_25_a_time_without_offset_needs_a_zone(lab: LabClient) -> None:
+    api = await lab.api()
+    offset = {
+        "start": {"dateTime": "2026-12-01T10:00:00-05:00"},
+        "end": {"dateTime": "2026-12-01T11:00:00-05:00"},
+    }
+    made = await api.insert(offset)
+    assert made["start"] == {"dateTime": "2026-12-01T16:00:00+01:00", "timeZone": "Europe/Berlin"}
 
 
 async def test_patch_from_timed_to_all_day_needs_nulls(lab: LabClient) -> None:
