@@ -103,6 +103,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         asyncio.run(_run(arguments))
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"{error.name} is not installed. Install it with: pip install 'calgate[lab]'\n")
+        return 1
     except (EngineMissing, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -81,7 +81,7 @@ async def test_https_unique_ids_and_lengths_are_required(lab: LabClient, receive
     assert (await api.call("POST", path, body | {"id": "c3"})).reason == "push.webhookUrlNotHttps"
 
 
-async def test_pain_31_channels_end_by_their_expiration_and_with_the_grant(
+async def test_channels_end_by_their_expiration_and_with_the_grant(
     lab: LabClient, receiver: Receiver
 ) -> None:
     soon = int((time.time() + 3600) * 1000)
@@ -119,7 +119,7 @@ async def test_messages_are_repeated_only_after_server_errors(lab: LabClient, re
         ("expired_channel", 2), ("huge", 1), ("not_json", 1), ("channel_gone", 0),
     ],
 )  # fmt: skip
-async def test_pain_32_faults_of_messages(lab: LabClient, receiver: Receiver, kind: str, count: int) -> None:
+async def test_faults_of_messages(lab: LabClient, receiver: Receiver, kind: str, count: int) -> None:
     api, _ = await watch(lab, receiver)
     receiver.messages.clear()
     await lab.fault(f"webhook_{kind}", params={"seconds": 0.05})

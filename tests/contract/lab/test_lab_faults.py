@@ -53,7 +53,7 @@ async def test_google_s_403s(lab: LabClient, reason: str) -> None:
     assert (reply.status, reply.reason) == (403, reason)
 
 
-async def test_pain_3_server_errors_before_and_after_the_write(lab: LabClient) -> None:
+async def test_server_errors_before_and_after_the_write(lab: LabClient) -> None:
     api = await lab.api()
     for status in (500, 502, 503, 504):
         for when, count in (("before", 0), ("after", 1)):
@@ -108,7 +108,7 @@ async def test_401_once_and_for_ever(lab: LabClient) -> None:
     assert (await api.call("GET", "colors")).status == 200
 
 
-async def test_pain_28_faults_of_refreshing(lab: LabClient) -> None:
+async def test_faults_of_refreshing(lab: LabClient) -> None:
     await lab.set(rotate_refresh_tokens=True)
     back, verifier = await lab.sign_in()
     token = (await lab.exchange(back["code"], verifier)).body["refresh_token"]
