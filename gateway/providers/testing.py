@@ -332,7 +332,8 @@ class ProviderContract:
         assert found.version == made.version
         await account.push(calendar_id, Delete(remote_id=made.remote_id, if_version=made.version))
         items, _ = await self._pull(account, calendar_id, cursor)
-        assert items == {made.remote_id: Removed(remote_id=made.remote_id)}
+        assert items[made.remote_id] == Removed(remote_id=made.remote_id)
+        assert all(isinstance(item, Removed) for item in items.values())
 
     async def test_a_cursor_that_is_not_ours_is_expired(
         self, provider: Provider, account: RemoteAccount, calendar_id: str

@@ -26,7 +26,7 @@ from gateway.domain.timezone import to_instant, to_wall_clock
 from gateway.providers.errors import Rejected
 from plugins.google.model import At, Content, Flat, Guest, Key, Override, at_instant, is_same
 from plugins.google.quirks.reminders import minutes_before
-from plugins.google.quirks.texts import one_line, tidy
+from plugins.google.quirks.texts import fitted, one_line
 from plugins.google.rules import is_supported, rule_text
 
 MAX_CHECKED = 20_000
@@ -34,7 +34,9 @@ _DAY = timedelta(days=1)
 _STATUSES = {"ACCEPTED", "DECLINED", "TENTATIVE", "NEEDS-ACTION"}
 
 
-def flatten(obj: ParsedObject, *, zone: ZoneInfo, guests: bool, alarms: bool) -> Flat:
+def flatten(
+    obj: ParsedObject, *, zone: ZoneInfo, guests: bool, alarms: bool, link: str | None = None
+) -> Flat:
     """Return what Google can hold of an object.
 
     Args:
@@ -42,6 +44,7 @@ def flatten(obj: ParsedObject, *, zone: ZoneInfo, guests: bool, alarms: bool) ->
         zone: of floating times and dates.
         guests: keep ATTENDEE.
         alarms: keep VALARM.
+        link: the back link, for which the description leaves room.
 
     Raises:
         Rejected: nothing of it can be held; the reason says why.
@@ -50,7 +53,7 @@ def flatten(obj: ParsedObject, *, zone: ZoneInfo, guests: bool, alarms: bool) ->
 
     if obj.component != "VEVENT":
         raise Rejected("Google keeps events only; tasks and notes stay here.", code="notAnEvent")
-    reader = Reader(obj, zone, guests=guests, alarms=alarms)
+    reader = Reader(obj, zone, guests=guests, alarms=alarms, link=link)
     if obj.master is None or _is_beyond(obj, reader):
         return materialise(reader)
     return _series(reader, obj.master)
@@ -59,10 +62,12 @@ def flatten(obj: ParsedObject, *, zone: ZoneInfo, guests: bool, alarms: bool) ->
 class Reader:
     """Reads values of one object with its zones."""
 
-    def __init__(self, obj: ParsedObject, zone: ZoneInfo, *, guests: bool, alarms: bool) -> None:
+    def __init__(
+        self, obj: ParsedObject, zone: ZoneInfo, *, guests: bool, alarms: bool, link: str | None
+    ) -> None:
         """Take the object and how it is to be read."""
         self.obj, self.zone = obj, zone
-        self._guests, self._alarms = guests, alarms
+        self._guests, self._alarms, self._link = guests, alarms, link
         self.stamp = _stamp(obj)
         strict = {Classification.PRIVATE: "PRIVATE", Classification.CONFIDENTIAL: "CONFIDENTIAL"}
         # Trap: tightening one instance tightens the whole series there; so the strictest counts for all (§4).
@@ -127,7 +132,7 @@ class Reader:
             status = "TENTATIVE" if status == "TENTATIVE" or busy is Busy.TENTATIVE else ""
         return Content(
             summary=one_line(text_of(component, "SUMMARY") or ""),
-            description=tidy(text_of(component, "DESCRIPTION") or ""),
+            description=fitted(text_of(component, "DESCRIPTION") or "", self._link),
             location=one_line(text_of(component, "LOCATION") or ""),
             status=status,
             is_free=busy is Busy.FREE and status != "CANCELLED",

@@ -70,6 +70,10 @@ class Push:
             )
         except NotFound:
             await self._check_calendar()
+        except VersionConflict:
+            now = await self._client.get(self._calendar_id, write.remote_id)
+            if now is not None and now.get("status") != "cancelled":
+                raise
         return gone
 
     # -- creating
