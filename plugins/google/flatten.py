@@ -27,7 +27,7 @@ from gateway.providers.errors import Rejected
 from plugins.google.model import At, Content, Flat, Guest, Key, Override, at_instant, is_same
 from plugins.google.quirks.reminders import minutes_before
 from plugins.google.quirks.texts import fitted, one_line
-from plugins.google.rules import is_supported, rule_text
+from plugins.google.rules import is_supported, makes_nothing, makes_start, rule_text
 
 MAX_CHECKED = 20_000
 _DAY = timedelta(days=1)
@@ -49,12 +49,12 @@ def flatten(
     Raises:
         Rejected: nothing of it can be held; the reason says why.
     """
-    from plugins.google.materialise import materialise
-
     if obj.component != "VEVENT":
         raise Rejected("Google keeps events only; tasks and notes stay here.", code="notAnEvent")
     reader = Reader(obj, zone, guests=guests, alarms=alarms, link=link)
     if obj.master is None or _is_beyond(obj, reader):
+        from plugins.google.materialise import materialise
+
         return materialise(reader)
     return _series(reader, obj.master)
 
@@ -204,12 +204,15 @@ def _is_beyond(obj: ParsedObject, reader: Reader) -> bool:
 
 
 def _series(reader: Reader, master: Component) -> Flat:
+    from plugins.google.materialise import materialise
+
     start, end = reader.span(master)
-    rules = tuple(rule_text(rule, start) for rule in reader.rules(master, "RRULE"))
+    live = [rule for rule in reader.rules(master, "RRULE") if not makes_nothing(rule, start)]
+    rules = tuple(rule_text(rule, start) for rule in live)
     exrules = tuple(rule_text(rule, start) for rule in reader.rules(master, "EXRULE"))
     periods = {reader.key(at, start): last for at, last in reader.dates(master, "RDATE")}
     excluded = {reader.key(at, start) for at, _ in reader.dates(master, "EXDATE")}
-    recurs = bool(rules) or bool(periods)
+    recurs = bool(values_of(master, "RRULE")) or bool(periods)
     flat = Flat(
         uid=reader.obj.uid,
         start=start if recurs else start.settled(),
@@ -222,15 +225,22 @@ def _series(reader: Reader, master: Component) -> Flat:
     )
     if not recurs:
         return flat
+    if not rules and not periods:
+        # Its rules make nothing: what is left is DTSTART and the overrides.
+        return materialise(reader)
+    if (excluded or exrules) and _is_empty(reader):
+        raise Rejected("This event takes place at no time, so there is nothing to show.", code="noOccurrence")
     exceptions = _exceptions(reader, flat, excluded)
     orphans = _orphans(reader, flat, exceptions) if exceptions else set()
     for key, last in periods.items():
         if last is not None and key not in exceptions and isinstance(key, datetime):
             implied = flat.implied(key)
             exceptions[key] = replace(implied, end=at_instant(max(last.instant, key), implied.start.zone))
+    # DTSTART always takes place (RFC 5545 §3.8.5.3); where no rule makes it, it is said aloud.
+    first = {start.key} if live and start.key not in excluded and not makes_start(live, start) else set()
     return replace(
         flat,
-        rdates=tuple(sorted({*periods, *orphans} - {start.key})),
+        rdates=tuple(sorted(({*periods, *orphans} - {start.key}) | first)),
         exdates=tuple(sorted(excluded - set(exceptions))),
         exceptions=tuple(
             exception
@@ -238,6 +248,15 @@ def _series(reader: Reader, master: Component) -> Flat:
             if not is_same(exception, flat.implied(key))
         ),
     )
+
+
+def _is_empty(reader: Reader) -> bool:
+    """Return whether every occurrence is left out: Google refuses such a series."""
+    window = Window(start=datetime(2, 1, 1, tzinfo=UTC), end=datetime(9990, 1, 1, tzinfo=UTC))
+    try:
+        return not iter_instances(reader.obj, zone=reader.zone, window=window, limit=1)
+    except TooManyInstances:
+        return False
 
 
 def _exceptions(reader: Reader, flat: Flat, excluded: set[Key]) -> dict[Key, Override]:
