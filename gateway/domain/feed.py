@@ -61,6 +61,7 @@ class FeedObject:
     Attributes:
         uid: unmasked, and unlike every other one in this feed.
         zone: of its resource.
+        view: what may be shown of it.
         reach: smallest share of the window, 0 to 1 from today outwards, in which it still has an occurrence.
         resource: (slug, name, location) where a feed shows several resources.
     """
@@ -69,6 +70,7 @@ class FeedObject:
     ical: bytes
     stamp: Stamp
     zone: tzinfo
+    view: View
     reach: float = 0.0
     is_hold: bool = False
     resource: tuple[str, str, str | None] | None = None
@@ -100,7 +102,6 @@ def render_feed(
     head: FeedHead,
     objects: Sequence[FeedObject],
     *,
-    view: View,
     window: Window,
     today: datetime,
     budget_bytes: int,
@@ -111,7 +112,6 @@ def render_feed(
     Args:
         head: what the feed says about itself.
         objects: everything that reaches into ``window``, in a stable order.
-        view: what may be shown.
         window: the rolling window.
         today: the instant that the window rolls around, inside it.
         budget_bytes: size above which the window shrinks towards ``today``, on both sides alike.
@@ -122,7 +122,7 @@ def render_feed(
     skipped: list[str] = []
     for each in objects:
         try:
-            lines = _object_lines(each, view=view, window=window, book=book, today=today, uses_utc=uses_utc)
+            lines = _object_lines(each, window=window, book=book, today=today, uses_utc=uses_utc)
         except (GatewayError, ValueError, LookupError, OverflowError):
             skipped.append(each.uid)
             continue
@@ -169,20 +169,20 @@ def _share(chunks: Sequence[tuple[float, bytes]], room_bytes: int) -> float:
 
 
 def _object_lines(
-    each: FeedObject, *, view: View, window: Window, book: ZoneBook, today: datetime, uses_utc: bool
+    each: FeedObject, *, window: Window, book: ZoneBook, today: datetime, uses_utc: bool
 ) -> list[str]:
-    projected = project(each, uid=each.uid, view=view, zone=each.zone, book=book, is_hold=each.is_hold)
+    projected = project(each, uid=each.uid, view=each.view, zone=each.zone, book=book, is_hold=each.is_hold)
     if b"EXRULE" in each.ical.upper():
         projected = without_exrule(projected, each, window)
     if each.stamp.modified_at_utc < today - CANCELLED_FOR:
         projected = _without_cancelled(projected)
-    parts = [part for part in projected.components if _is_shown(part, view)]
+    parts = [part for part in projected.components if _is_shown(part, each.view)]
     if each.resource is not None:
         parts = [_of_resource(part, each.resource) for part in parts]
     if not parts:
         return []
     projected = replace(projected, components=tuple(parts))
-    if uses_utc and is_zoned(projected) and len(parts) == len(projected.components):
+    if uses_utc and is_zoned(projected):
         return utc_instances(projected, each, window, each.stamp)
     return [line for part in parts for line in component_lines(part, uid=projected.uid, stamp=each.stamp)]
 

@@ -138,7 +138,7 @@ def create(
             "modified_at_utc": now,
         },
     )
-    detail = {"resources": list(addresses), "level": level.value, "owner": owner, "private": shows_private}
+    detail: dict[str, object] = {"resources": list(addresses), "level": level.value, "owner": owner}
     _audit(tx, now, actor, "feed.create", uuid, detail)
     feed = store.by_id(tx, feed_id)
     if feed is None:
@@ -190,9 +190,8 @@ def set_(
     level = FeedLevel(given.get("level", feed.level))
     shows_private = bool(given.get("shows_private", feed.shows_private))
     person = principal_store.by_id(tx, feed.owner_id) if feed.owner_id is not None else None
-    found = [
-        resource for each in feed.resource_ids if (resource := resource_store.by_id(tx, each)) is not None
-    ]
+    loaded = [resource_store.by_id(tx, each) for each in feed.resource_ids]
+    found = [each for each in loaded if each is not None]
     _check_rights(tx, person, found, level=level, shows_private=shows_private)
     values: dict[str, object] = {key: given[key] for key in given.keys() & _PLAIN}
     values["level"] = level.value

@@ -47,7 +47,7 @@ def all_(
     tx: Transaction, *, resource_id: ResourceId | None = None, owner_id: PrincipalId | None = None
 ) -> list[Feed]:
     """Return feeds, oldest first, only those of one resource or owner if given."""
-    conditions = []
+    conditions: list[Any] = []  # Any: conditions of SQLAlchemy
     if resource_id is not None:
         shown = select(feed_resource.c.feed_id).where(feed_resource.c.resource_id == resource_id)
         conditions.append(feed.c.id.in_(shown))
@@ -79,10 +79,9 @@ def prune_fetches(tx: Transaction, *, before: datetime) -> int:
 
 def last_fetches(tx: Transaction, feed_ids: Sequence[FeedId]) -> dict[FeedId, datetime]:
     """Return when each feed was last fetched, those never fetched left out."""
+    newest = func.max(feed_fetch.c.at_utc, type_=feed_fetch.c.at_utc.type)
     query = (
-        select(
-            feed_fetch.c.feed_id, func.max(feed_fetch.c.at_utc, type_=feed_fetch.c.at_utc.type).label("at")
-        )
+        select(feed_fetch.c.feed_id, newest.label("at"))
         .where(feed_fetch.c.feed_id.in_(feed_ids))
         .group_by(feed_fetch.c.feed_id)
     )
