@@ -368,6 +368,9 @@ class _Walker:
         if self.unit_s:
             yield from self._run_units(first, high)
             return
+        if self.steady_count is not None:
+            yield from self._run_steady(first, high)
+            return
         if self.rule.freq is Frequency.DAILY:
             yield from self._run_days(first, high)
             return
@@ -427,6 +430,29 @@ class _Walker:
             day = date.fromordinal(ordinal)
             for moment in times:
                 yield datetime.combine(day, moment)
+
+    def _run_steady(self, first: int, high: datetime) -> Iterator[datetime]:
+        """Walk a DAILY or WEEKLY rule whose periods are all alike: the common case, by addition alone."""
+        is_weekly = self.rule.freq is Frequency.WEEKLY
+        days = sorted((day - self.rule.week_start) % 7 for day in self.weekdays) if is_weekly else (0,)
+        offsets = [
+            timedelta(days=day, hours=t.hour, minutes=t.minute, seconds=t.second) for day in days for t in self.times
+        ]
+        length = self.rule.interval * (7 if is_weekly else 1)
+        ordinal = (self.week0 if is_weekly else self.start_ordinal) + length * first
+        last = min(high.toordinal(), _MAX_ORDINAL - 7)
+        spend, cost = self.budget.spend, len(offsets)
+        base = datetime.min
+        while ordinal <= last:
+            spend(cost)
+            if ordinal < 1:  # the week that holds 1 January of the year 1 begins before datetime does
+                inside = [offset + timedelta(days=ordinal - 1) for offset in offsets if ordinal + offset.days > 0]
+                yield from (base + offset for offset in inside)
+            else:
+                day = base + timedelta(days=ordinal - 1)
+                for offset in offsets:
+                    yield day + offset
+            ordinal += length
 
     def _run_days(self, first: int, high: datetime) -> Iterator[datetime]:
         """Walk a DAILY rule, jumping over months that BYMONTH excludes."""
