@@ -113,7 +113,7 @@ def check_driver(settings: Settings) -> Iterator[Finding]:
         yield warning(
             "sqlite",
             f"{shown} Versions before 3.51.3 can damage the file when two connections write at once.",
-            "Install the package pysqlite3 0.6.1 or newer into the environment of Calgate, or use PostgreSQL.",
+            "Install pysqlite3 0.6.1 or newer into the environment of Calgate, or use PostgreSQL.",
         )
 
 

@@ -57,7 +57,7 @@ def root(
 def main() -> None:
     """Run the command; whatever happens, the operator reads a sentence and not a traceback."""
     try:
-        app()
+        app(prog_name="calgate")
     except KeyboardInterrupt:
         typer.echo("calgate: interrupted.", err=True)
         sys.exit(INTERRUPTED)

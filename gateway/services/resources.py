@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import AlreadyExists, InvalidInput, NotFound
-from gateway.domain.model import ConflictPolicy, Principal, Resource, ResourceKind, Window
+from gateway.domain.model import CalendarId, ConflictPolicy, Principal, Resource, ResourceKind, Window
 from gateway.domain.people import check_personal_slug, check_slug, normal_login
 from gateway.services import departments
 from gateway.services import principals as people
