@@ -57,6 +57,7 @@ class InvalidCalendarData(InvalidInput):
     Attributes:
         line: number of the offending line in the input, from 1, or None where no single line is to blame.
         property_name: name of the offending property, or None.
+        reason: the message without the place.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class InvalidCalendarData(InvalidInput):
         self.line = line
         self.property_name = property_name
         text = message or self.default_message()
+        self.reason = text
         place = [f"line {line}"] if line is not None else []
         place += [property_name] if property_name else []
         super().__init__(f"{', '.join(place)}: {text}" if place else text)

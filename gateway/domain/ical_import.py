@@ -1,0 +1,353 @@
+"""Splitting a calendar file into calendar objects for ``import``: lines only, meaning is for ``ical``.
+
+Each component keeps its lines unchanged, folding included, inside a new VCALENDAR with the VTIMEZONEs it
+uses (rules.md, Import and bytes). The file is scanned once, in linear time; objects are put together one by
+one while they are asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from gateway.domain.content_lines import PRODID
+from gateway.domain.errors import InvalidCalendarData
+from gateway.domain.ical_reader import decode
+from gateway.domain.timezone import known_zone
+
+_FLAGS = re.MULTILINE | re.IGNORECASE
+_FRAME = re.compile(rb"^(BEGIN|END)[ \t]*:[ \t]*([^\r\n]*)", _FLAGS)
+_FOLD = re.compile(rb"\r?\n[ \t]")
+_FACTS = re.compile(
+    rb"^(UID|RECURRENCE-ID|SEQUENCE|LAST-MODIFIED|DTSTAMP)((?:;[^:\r\n]*)?):([^\r\n]*)", _FLAGS
+)
+_TZID_USED = re.compile(rb";TZID=(\"[^\"\r\n]*\"|[^;:,\"\r\n]*)", re.IGNORECASE)
+_TZID_GIVEN = re.compile(rb"^TZID[^:\r\n]*:([^\r\n]*)", _FLAGS)
+_FLOATING = re.compile(
+    rb"^(?:DTSTART|DTEND|DUE|RECURRENCE-ID|RDATE|EXDATE)(?![^:\r\n]*TZID=)[^:\r\n]*:\d{8}T\d{6}(?!Z)",
+    _FLAGS,
+)
+_HEADER = re.compile(rb"^(X-WR-CALNAME|NAME|X-WR-TIMEZONE)(?:;[^:\r\n]*)?:([^\r\n]*)", _FLAGS)
+_VOLATILE = re.compile(rb"^(?:DTSTAMP|CREATED|LAST-MODIFIED)[;:][^\r\n]*\r?\n?", _FLAGS)
+_KINDS = (b"VEVENT", b"VTODO", b"VJOURNAL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportEntry:
+    """One calendar object of a file, or one refusal.
+
+    Attributes:
+        uid: the UID, derived from the content where the file gives none; None for what has no identity.
+        line: line of the file, from 1, at which its first component begins.
+        data: a complete VCALENDAR, or None where it was refused.
+        reason: why it was refused, with line and property, or None.
+        notes: what was left out or chosen; the object is imported all the same.
+        lines: pairs (line in ``data``, line in the file) at which each copied block begins.
+    """
+
+    uid: str | None
+    line: int
+    data: bytes | None = field(repr=False)
+    reason: str | None
+    notes: tuple[str, ...] = ()
+    lines: tuple[tuple[int, int], ...] = ()
+
+    def file_line(self, line: int | None) -> int | None:
+        """Return the line of the file that a line of ``data`` came from."""
+        if line is None:
+            return None
+        begun = [(ours, theirs) for ours, theirs in self.lines if ours <= line]
+        return begun[-1][1] + line - begun[-1][0] if begun else self.line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportFile:
+    """A calendar file, split by UID.
+
+    Attributes:
+        name: X-WR-CALNAME or NAME of the first VCALENDAR that has one.
+        zone: IANA name of its X-WR-TIMEZONE, or None where there is none or nobody knows it.
+        entries: the objects and refusals, in the order of the file; made while they are asked for.
+    """
+
+    name: str | None
+    zone: str | None
+    entries: Iterator[ImportEntry]
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One component of the file, as offsets."""
+
+    kind: bytes
+    calendar: int
+    start: int
+    end: int
+    line: int
+    uid: bytes | None = None
+    recurrence_id: bytes = b""
+    rank: tuple[int, bytes, int] = (0, b"", 0)
+
+
+@dataclass(slots=True)
+class _Scan:
+    """What one pass over the file found."""
+
+    groups: dict[bytes, list[_Piece]] = field(default_factory=dict)
+    refusals: list[ImportEntry] = field(default_factory=list)
+    timezones: dict[tuple[int, bytes], _Piece] = field(default_factory=dict)
+    headers: dict[int, dict[bytes, bytes]] = field(default_factory=dict)
+    notes: dict[bytes, list[str]] = field(default_factory=dict)
+
+
+def split_import(data: bytes, *, max_object_bytes: int) -> ImportFile:
+    """Split a calendar file by UID; what is broken becomes an entry with a reason.
+
+    METHOD is dropped. Of two components with the same UID and RECURRENCE-ID the one with the higher
+    SEQUENCE, then LAST-MODIFIED, then the later one is kept, with a note.
+
+    Raises:
+        InvalidCalendarData: there is no VCALENDAR in it at all.
+    """
+    scan = _scan(data)
+    if not scan.headers:
+        raise InvalidCalendarData("this is not a calendar file; it must begin with BEGIN:VCALENDAR", line=1)
+    names = [h[key] for h in scan.headers.values() for key in (b"X-WR-CALNAME", b"NAME") if key in h]
+    zones = [h[b"X-WR-TIMEZONE"] for h in scan.headers.values() if b"X-WR-TIMEZONE" in h]
+    zone = known_zone(zones[0].decode("utf-8", "replace").strip()) if zones else None
+    name = _unescape(names[0].decode("utf-8", "replace")).strip() if names else ""
+    return ImportFile(
+        name=name or None,
+        zone=zone.key if zone else None,
+        entries=_entries(data, scan, max_object_bytes),
+    )
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", lambda m: " " if m[1] in "nN" else m[1], text)
+
+
+# ---------------------------------------------------------------------------------------- scanning
+
+
+def _scan(data: bytes) -> _Scan:
+    """Find every component of the file."""
+    scan = _Scan()
+    stack: list[tuple[bytes, int, int]] = []  # (name, offset, line)
+    calendar = -1
+    line, counted = 1, 0
+    header_from = -1
+    for match in _FRAME.finditer(data):
+        offset = match.start()
+        line += data.count(b"\n", counted, offset)
+        counted = offset
+        name = match[2].strip().upper()
+        if match[1].upper() == b"BEGIN":
+            if header_from >= 0:
+                _header(scan, calendar, data[header_from:offset])
+                header_from = -1
+            if name == b"VCALENDAR":
+                for open_name, _, open_line in stack[1:2]:
+                    scan.refusals.append(_unclosed(open_name, open_line))
+                stack.clear()
+                calendar += 1
+                scan.headers[calendar] = {}
+                header_from = match.end()
+            elif len(stack) >= 2 and stack[1][0] == name:
+                # Components of these kinds never hold one another: the one before was not closed.
+                scan.refusals.append(_unclosed(name, stack[1][2]))
+                del stack[1:]
+            stack.append((name, offset, line))
+            continue
+        if header_from >= 0:
+            _header(scan, calendar, data[header_from:offset])
+            header_from = -1
+        if not stack or name not in (entry[0] for entry in stack[-1:]):
+            if name == b"VCALENDAR" and len(stack) > 1 and stack[0][0] == b"VCALENDAR":
+                scan.refusals.append(_unclosed(stack[1][0], stack[1][2]))
+                stack.clear()
+            elif len(stack) > 1 and stack[1][0] == name:
+                # A sub-component was not closed; reading the object will say so with its line.
+                _piece(scan, data, calendar, stack[1], match.end())
+                del stack[1:]
+            continue
+        entry = stack.pop()
+        if len(stack) == 1 and stack[0][0] == b"VCALENDAR":
+            _piece(scan, data, calendar, entry, match.end())
+        elif not stack and name != b"VCALENDAR":
+            text = name.decode("ascii", "replace")[:40]
+            scan.refusals.append(_refusal(entry[2], f"line {entry[2]}: {text} stands outside of a VCALENDAR"))
+    if header_from >= 0:
+        _header(scan, calendar, data[header_from:])
+    if len(stack) > 1:
+        scan.refusals.append(_unclosed(stack[1][0], stack[1][2]))
+    return scan
+
+
+def _refusal(line: int, reason: str) -> ImportEntry:
+    return ImportEntry(uid=None, line=line, data=None, reason=reason)
+
+
+def _unclosed(name: bytes, line: int) -> ImportEntry:
+    return _refusal(line, f"line {line}: BEGIN:{name.decode('ascii', 'replace')[:40]} has no END")
+
+
+def _header(scan: _Scan, calendar: int, block: bytes) -> None:
+    """Note the properties of a VCALENDAR that matter; only the block before its first component counts."""
+    for match in _HEADER.finditer(_FOLD.sub(b"", block)):
+        scan.headers[calendar].setdefault(match[1].upper(), match[2])
+
+
+def _piece(scan: _Scan, data: bytes, calendar: int, entry: tuple[bytes, int, int], end: int) -> None:
+    """Sort one finished component of a VCALENDAR in."""
+    name, start, line = entry
+    piece = _Piece(name, calendar, start, end, line)
+    if name == b"VTIMEZONE":
+        given = _TZID_GIVEN.search(_FOLD.sub(b"", data[start:end]))
+        if given:
+            scan.timezones.setdefault((calendar, given[1].strip()), piece)
+        return
+    if name not in _KINDS:
+        if name in (b"VFREEBUSY", b"VAVAILABILITY"):
+            scan.refusals.append(_refusal(line, f"line {line}: {name.decode()} is not kept in calendars"))
+        elif not name.startswith(b"X-"):
+            text = name.decode("ascii", "replace")[:40]
+            scan.refusals.append(_refusal(line, f"line {line}: {text} is no event, task or note"))
+        return
+    unfolded = _FOLD.sub(b"", _own_lines(data[start:end]))
+    sequence, modified = 0, b""
+    for match in _FACTS.finditer(unfolded):
+        fact, value = match[1].upper(), match[3].strip()
+        if fact == b"UID" and value and piece.uid is None:
+            piece.uid = value
+        elif fact == b"RECURRENCE-ID":
+            piece.recurrence_id = match[2].upper() + b":" + value
+        elif fact == b"SEQUENCE" and value.isdigit() and len(value) < 12:
+            sequence = int(value)
+        elif fact == b"LAST-MODIFIED" or (fact == b"DTSTAMP" and not modified):
+            modified = value
+    piece.rank = (sequence, modified, start)
+    key = piece.uid or _derived_uid(unfolded)
+    scan.groups.setdefault(key, []).append(piece)
+
+
+def _own_lines(block: bytes) -> bytes:
+    """Return the component without its sub-components, whose UID (alarms have one) is not its own."""
+    inner = block.find(b"\nBEGIN:", 1)
+    if inner < 0:
+        return block
+    last = block.rfind(b"\nEND:", 0, block.rfind(b"\nEND:"))
+    if last < inner:
+        return block
+    parts, depth, position = [], 0, 0
+    for match in _FRAME.finditer(block, block.find(b"\n") + 1):
+        if match[1].upper() == b"BEGIN":
+            if depth == 0:
+                parts.append(block[position : match.start()])
+            depth += 1
+        elif depth:
+            depth -= 1
+            position = match.end()
+    parts.append(block[position:])
+    return b"".join(parts)
+
+
+def _derived_uid(unfolded: bytes) -> bytes:
+    """Return a UID that the same content always gets; stamps of the export do not count."""
+    lines = _VOLATILE.sub(b"", unfolded.replace(b"\r\n", b"\n"))
+    return hashlib.sha256(lines).hexdigest()[:40].encode() + b"@derived.calgate"
+
+
+# ---------------------------------------------------------------------------------------- building
+
+
+def _entries(data: bytes, scan: _Scan, max_object_bytes: int) -> Iterator[ImportEntry]:
+    """Yield objects and refusals in the order of the file."""
+    refusals = sorted(scan.refusals, key=lambda entry: entry.line)
+    position = 0
+    for uid, pieces in scan.groups.items():
+        while position < len(refusals) and refusals[position].line < pieces[0].line:
+            yield refusals[position]
+            position += 1
+        yield from _group(data, scan, uid, pieces, max_object_bytes)
+    yield from refusals[position:]
+
+
+def _group(
+    data: bytes, scan: _Scan, uid: bytes, pieces: list[_Piece], max_object_bytes: int
+) -> Iterator[ImportEntry]:
+    kind = pieces[0].kind
+    text = uid.decode("utf-8", "replace")
+    for piece in pieces:
+        if piece.kind != kind:
+            reason = f"line {piece.line}, UID: the UID belongs to a {kind.decode()} of this file already"
+            yield ImportEntry(uid=text, line=piece.line, data=None, reason=reason)
+    chosen: dict[bytes, _Piece] = {}
+    notes: list[str] = []
+    for piece in pieces:
+        if piece.kind != kind:
+            continue
+        other = chosen.get(piece.recurrence_id)
+        if other is None:
+            chosen[piece.recurrence_id] = piece
+            continue
+        kept, dropped = (piece, other) if piece.rank > other.rank else (other, piece)
+        chosen[piece.recurrence_id] = kept
+        notes.append(f"line {dropped.line}: an older copy of the component of line {kept.line} was left out")
+    members = sorted(chosen.values(), key=lambda piece: piece.start)
+    yield _entry(data, scan, uid, members, tuple(notes), max_object_bytes)
+
+
+def _entry(
+    data: bytes, scan: _Scan, uid: bytes, members: list[_Piece], notes: tuple[str, ...], max_object_bytes: int
+) -> ImportEntry:
+    first = members[0].line
+    text = uid.decode("utf-8", "replace")
+    size = sum(piece.end - piece.start for piece in members)
+    if size > max_object_bytes:
+        reason = f"line {first}: the object has {size} bytes; the limit is {max_object_bytes} bytes"
+        return ImportEntry(uid=text, line=first, data=None, reason=reason, notes=notes)
+    blocks = [(piece, data[piece.start : piece.end]) for piece in members]
+    for piece, block in blocks:
+        try:
+            decode(block)
+        except InvalidCalendarData as error:
+            line = piece.line + (error.line or 1) - 1
+            return ImportEntry(
+                uid=text, line=first, data=None, reason=f"line {line}: {error.reason}", notes=notes
+            )
+    out = [b"BEGIN:VCALENDAR", b"VERSION:2.0", b"PRODID:" + PRODID.encode()]
+    whole = [_FOLD.sub(b"", block) for _, block in blocks]
+    zone_name = scan.headers[members[0].calendar].get(b"X-WR-TIMEZONE", b"").strip()
+    if zone_name and any(_FLOATING.search(block) for block in whole):
+        zone = known_zone(zone_name.decode("utf-8", "replace"))
+        if zone is not None:
+            out.append(b"X-WR-TIMEZONE:" + zone.key.encode())
+    lines: list[tuple[int, int]] = []
+    timezones: dict[bytes, _Piece] = {}
+    for piece, block in zip(members, whole, strict=True):
+        for match in _TZID_USED.finditer(block):
+            tzid = match[1].strip(b'"')
+            found = scan.timezones.get((piece.calendar, tzid))
+            if found is not None:
+                timezones.setdefault(tzid, found)
+    for piece in timezones.values():
+        lines.append((len(out) + 1, piece.line))
+        out += _lines(data[piece.start : piece.end])
+    for piece, block in blocks:
+        lines.append((len(out) + 1, piece.line))
+        own = _lines(block)
+        if piece.uid is None:
+            out += [own[0], b"UID:" + uid]
+            lines.append((len(out) + 1, piece.line + 1))
+            own = own[1:]
+        out += own
+    out.append(b"END:VCALENDAR")
+    result = b"\r\n".join(out) + b"\r\n"
+    return ImportEntry(uid=text, line=first, data=result, reason=None, notes=notes, lines=tuple(lines))
+
+
+def _lines(block: bytes) -> list[bytes]:
+    return block.replace(b"\r\n", b"\n").split(b"\n")

@@ -1,0 +1,283 @@
+"""The reader: bytes to icalendar's components, with line numbers, bounds and no shared state.
+
+icalendar gives every value its meaning. What it would do wrongly for a server is replaced here: its time
+zones live in one table per process keyed by TZID, so that one person's VTIMEZONE would move another's
+events; it makes a class for every unknown component name; and it knows no limits. So times are read as wall
+clocks that keep their TZID parameter (``timezone`` resolves them per object), and UTC as aware UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from icalendar.cal.component import Component
+from icalendar.cal.component_factory import ComponentFactory
+from icalendar.parser import Contentline, Parameters
+from icalendar.parser.ical.component import ComponentIcalParser
+from icalendar.parser.property import unescape_backslash
+from icalendar.prop import TypesFactory
+
+from gateway.domain.errors import InvalidCalendarData
+
+MAX_DEPTH = 6
+MAX_COMPONENTS = 20_000
+MAX_PROPERTIES = 200_000
+MAX_VALUES = 50_000
+
+# Values that decide where and whether an object is: broken ones refuse it, other broken ones are kept.
+ESSENTIAL = frozenset(
+    {
+        "DTSTART",
+        "DTEND",
+        "DUE",
+        "DURATION",
+        "RRULE",
+        "EXRULE",
+        "RDATE",
+        "EXDATE",
+        "RECURRENCE-ID",
+        "UID",
+        "TZID",
+        "TZOFFSETFROM",
+        "TZOFFSETTO",
+    }
+)
+_LISTS = frozenset({"RDATE", "EXDATE"})
+_MAY_BE_EMPTY = frozenset({"RDATE", "EXDATE", "RRULE", "EXRULE", "DURATION"})
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
+_LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[^\"\\^;:,]*)*):(.*)", re.DOTALL)
+_FACTORY = ComponentFactory()
+_TYPES = TypesFactory.instance()
+
+
+def decode(data: bytes) -> str:
+    """Return the text of a calendar file.
+
+    Raises:
+        InvalidCalendarData: not UTF-8, or NUL and other control characters; the line is named.
+    """
+    found = _CONTROL.search(data)
+    if found:
+        raise InvalidCalendarData(
+            "there is a NUL or another control character; remove it",
+            line=data.count(b"\n", 0, found.start()) + 1,
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidCalendarData("this is not UTF-8; save the file as UTF-8", line=line) from None
+
+
+def unfolded(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, unfolded content line) without the empty lines."""
+    number, start = 0, 0
+    parts: list[str] = []
+    for line in text.split("\n"):
+        number += 1
+        line = line.removesuffix("\r")
+        if not line:
+            continue
+        if line[0] in " \t" and parts:
+            parts.append(line[1:])
+            continue
+        if parts:
+            yield start, "".join(parts) if len(parts) > 1 else parts[0]
+        parts = [line]
+        start = number
+    if parts:
+        yield start, "".join(parts)
+
+
+def _content_line(line: str) -> Contentline:
+    return Contentline(line)  # type: ignore[no-untyped-call]  # icalendar has no types here
+
+
+def split_line(line: str) -> tuple[str, Parameters, str]:
+    """Return name (upper case), parameters and raw value of an unfolded content line.
+
+    Raises:
+        ValueError: it is not a content line.
+    """
+    match = _LINE.fullmatch(line)
+    if match is None:
+        name, params, value = _content_line(line).raw_parts()
+        return name.upper(), params, value
+    name, raw, value = match.groups()
+    params = Parameters()
+    if raw:
+        for part in raw[1:].split(";"):
+            key, _, content = part.partition("=")
+            params[key] = content
+    return name.upper(), params, value
+
+
+def read(data: bytes) -> Component:
+    """Return the one VCALENDAR of the data.
+
+    Raises:
+        InvalidCalendarData: it cannot be read; line and property are named where there are any.
+    """
+    calendars = read_all(data)
+    if not calendars:
+        raise InvalidCalendarData("there is no VCALENDAR in it")
+    if len(calendars) > 1:
+        raise InvalidCalendarData("there is more than one VCALENDAR in it")
+    return calendars[0]
+
+
+def read_all(data: bytes) -> list[Component]:
+    """Return every top component of the data; see ``read``."""
+    text = decode(data)
+    if not text.strip():
+        raise InvalidCalendarData("it is empty")
+    return _Reader(text).parse()
+
+
+@lru_cache(maxsize=512)
+def _value_type(name: str, value_param: str | None) -> Any:
+    return _TYPES.for_property(name, value_param)
+
+
+class _Reader(ComponentIcalParser):
+    """icalendar's parser with our lines, limits, errors and without its process-wide zone cache."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__([], _FACTORY, _TYPES)
+        self._text = text
+        self._line_number = 0
+
+    def parse(self) -> list[Component]:
+        self._stack: list[Component] = []
+        self._components: list[Component] = []
+        opened: list[int] = []
+        components = properties = 0
+        for number, line in unfolded(self._text):
+            self._line_number = number
+            try:
+                name, params, raw = split_line(line)
+            except ValueError:
+                raise InvalidCalendarData("this is not a content line (NAME:value)", line=number) from None
+            if name == "BEGIN":
+                components += 1
+                if len(opened) >= MAX_DEPTH:
+                    raise InvalidCalendarData(f"components are nested deeper than {MAX_DEPTH}", line=number)
+                if components > MAX_COMPONENTS:
+                    raise InvalidCalendarData(f"there are more than {MAX_COMPONENTS} components", line=number)
+                if not opened and raw.strip().upper() != "VCALENDAR":
+                    raise InvalidCalendarData("it must begin with BEGIN:VCALENDAR", line=number)
+                opened.append(number)
+                self._begin(raw.strip().upper())
+            elif name == "END":
+                self._end(raw.strip().upper())
+                opened.pop()
+            else:
+                properties += 1
+                if properties > MAX_PROPERTIES:
+                    raise InvalidCalendarData(f"there are more than {MAX_PROPERTIES} properties", line=number)
+                self._property(name, params, raw, line)
+        if self._stack:
+            raise InvalidCalendarData(f"BEGIN:{self._stack[-1].name} has no END", line=opened[-1])
+        return self._components
+
+    def _begin(self, name: str) -> None:
+        if not re.fullmatch(r"[A-Z0-9-]+", name):
+            raise InvalidCalendarData("BEGIN needs a component name", line=self._line_number)
+        known = _FACTORY.get(name)
+        component = known() if known is not None else Component()
+        # Attributes of this one component: where it begins, and its name if icalendar has no class for it.
+        component.__dict__["line"] = self._line_number
+        if known is None:
+            component.__dict__["name"] = name
+        self._stack.append(component)
+
+    def _end(self, name: str) -> None:
+        if not self._stack or self._stack[-1].name != name:
+            expected = f"END:{self._stack[-1].name}" if self._stack else "BEGIN"
+            raise InvalidCalendarData(f"END does not match; {expected} was expected", line=self._line_number)
+        component = self._stack.pop()
+        (self._stack[-1].subcomponents if self._stack else self._components).append(component)
+
+    def _property(self, name: str, params: Parameters, raw: str, line: str) -> None:
+        if not self._stack:
+            if name == "X-COMMENT":
+                return
+            raise InvalidCalendarData("it must begin with BEGIN:VCALENDAR", line=self._line_number)
+        if name in _LISTS and raw.count(",") > MAX_VALUES:
+            raise InvalidCalendarData("too many values", line=self._line_number, property_name=name)
+        if name == "CATEGORIES":
+            self.handle_categories(params, raw, _content_line(line))
+            return
+        value_param = params.get("VALUE")
+        factory = _value_type(name, value_param.upper() if isinstance(value_param, str) else None)
+        keeps_raw = hasattr(factory, "get_value_from_content_line")
+        value = raw if keeps_raw or "\\" not in raw else unescape_backslash(raw)
+        values = value.split(",") if name == "FREEBUSY" else [value]
+        if name in _MAY_BE_EMPTY and not value.strip():
+            return
+        for item in values:
+            self._add(name, params, item, factory)
+
+    def _add(self, name: str, params: Parameters, value: str, factory: Any) -> None:
+        component = self._stack[-1]
+        try:
+            parsed = factory(factory.from_ical(value.strip() if name in ESSENTIAL else value))
+        except (ValueError, TypeError, OverflowError) as error:
+            if name in ESSENTIAL:
+                raise InvalidCalendarData(
+                    "the value cannot be read", line=self._line_number, property_name=name
+                ) from None
+            self.handle_property_parse_error(error, name, params, value, _content_line(""))
+            return
+        parsed.params = params
+        if name in ESSENTIAL and hasattr(parsed, "__dict__"):
+            parsed.line = self._line_number
+            parsed.raw = value
+        _put(component, name, parsed)
+
+    def handle_property_parse_error(
+        self,
+        exception: Exception,
+        name: str,
+        params: Parameters,
+        val: str,
+        line: Contentline,  # noqa: ARG002 - icalendar's signature
+    ) -> None:
+        """Keep a broken value that decides nothing as icalendar's ``vBroken``."""
+        from icalendar.prop import vBroken
+
+        broken = vBroken.from_parse_error(
+            raw_value=val, params=params, property_name=name, expected_type="unknown", error=exception
+        )
+        self._stack[-1].errors.append((name, "the value cannot be read"))
+        _put(self._stack[-1], name, broken)
+
+
+def _put(component: Component, name: str, value: Any) -> None:
+    """Add a value as ``Component.add`` does, for a name that is upper case already."""
+    old = OrderedDict.get(component, name)
+    if old is None:
+        OrderedDict.__setitem__(component, name, value)
+    elif isinstance(old, list):
+        old.append(value)
+    else:
+        OrderedDict.__setitem__(component, name, [old, value])
+
+
+def values_of(component: Component, name: str) -> list[Any]:
+    """Return every value of a property of one component, in the order of the file."""
+    value = OrderedDict.get(component, name)
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def text_of(component: Component, name: str) -> str | None:
+    """Return the first value of a text property, stripped, or None where it is absent or empty."""
+    values = values_of(component, name)
+    text = str(values[0]).strip() if values else ""
+    return text or None

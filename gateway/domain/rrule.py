@@ -1,0 +1,638 @@
+"""RFC 5545 §3.3.10 recurrence rules: reading a RECUR value, and walking it with a bounded number of steps.
+
+Everything here is wall clock: naive ``datetime`` in, naive ``datetime`` out, sorted, without duplicates.
+Time zones, RDATE, EXDATE and overrides are the business of ``recurrence``. Why this is our own and not
+dateutil: ``docs/decisions/0001-recurrence-engine.md``.
+"""
+
+from __future__ import annotations
+
+import calendar
+import enum
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from gateway.domain.errors import InvalidCalendarObject, TooManyInstances
+
+MAX_YEAR = 9999
+STEP_BUDGET = 100_000
+DAY_S = 86400
+_MAX_ORDINAL = date.max.toordinal()
+_WEEKDAYS = {"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
+_MIDNIGHT = time()
+
+
+class Frequency(enum.IntEnum):
+    """FREQ, from the longest period to the shortest."""
+
+    YEARLY = 0
+    MONTHLY = 1
+    WEEKLY = 2
+    DAILY = 3
+    HOURLY = 4
+    MINUTELY = 5
+    SECONDLY = 6
+
+
+@dataclass(slots=True, kw_only=True)
+class Budget:
+    """The steps that one object may cost; a step is a period looked at or a candidate made.
+
+    Attributes:
+        limit: number of steps after which ``TooManyInstances`` is raised.
+        steps: number of steps spent so far.
+    """
+
+    limit: int = STEP_BUDGET
+    steps: int = 0
+
+    def spend(self, steps: int = 1) -> None:
+        """Count steps; raise TooManyInstances beyond the limit."""
+        self.steps += steps
+        if self.steps > self.limit:
+            raise TooManyInstances(
+                "The rule takes too long to compute; begin the series later, or make it simpler or rarer."
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One RECUR value. Weekdays are counted from Monday = 0; empty tuples stand for absent parts.
+
+    Attributes:
+        until: as written: a date, a naive wall clock or an aware UTC instant.
+        by_day: pairs (ordinal, weekday); ordinal 0 means every such weekday of the period.
+    """
+
+    freq: Frequency
+    interval: int = 1
+    count: int | None = None
+    until: date | None = None
+    by_second: tuple[int, ...] = ()
+    by_minute: tuple[int, ...] = ()
+    by_hour: tuple[int, ...] = ()
+    by_day: tuple[tuple[int, int], ...] = ()
+    by_month_day: tuple[int, ...] = ()
+    by_year_day: tuple[int, ...] = ()
+    by_week_no: tuple[int, ...] = ()
+    by_month: tuple[int, ...] = ()
+    by_set_pos: tuple[int, ...] = ()
+    week_start: int = 0
+
+    @property
+    def is_endless(self) -> bool:
+        """Return whether neither COUNT nor UNTIL ends the rule."""
+        return self.count is None and self.until is None
+
+
+_RANGES = {
+    "BYSECOND": (0, 60),
+    "BYMINUTE": (0, 59),
+    "BYHOUR": (0, 23),
+    "BYMONTH": (1, 12),
+    "BYMONTHDAY": (-31, 31),
+    "BYYEARDAY": (-366, 366),
+    "BYWEEKNO": (-53, 53),
+    "BYSETPOS": (-366, 366),
+}
+_SIGNED = {"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS"}
+
+
+def read_rule(recur: Mapping[str, Any], *, property_name: str = "RRULE") -> Rule:
+    """Return the rule of a parsed RECUR value (icalendar's ``vRecur``).
+
+    Raises:
+        InvalidCalendarObject: a part that RFC 5545 §3.3.10 does not allow, or RFC 7529 parts other than
+            the Gregorian default.
+        TooManyInstances: FREQ=SECONDLY.
+    """
+
+    def bad(message: str) -> InvalidCalendarObject:
+        return InvalidCalendarObject(message, property_name=property_name)
+
+    parts = {key.upper(): _as_list(value) for key, value in recur.items()}
+    freq_name = str(_single(parts, "FREQ", bad) or "").upper()
+    if freq_name not in Frequency.__members__:
+        raise bad("the rule needs a FREQ of YEARLY, MONTHLY, WEEKLY, DAILY, HOURLY or MINUTELY")
+    if freq_name == "SECONDLY":
+        raise TooManyInstances("A rule that repeats every second is not taken; use MINUTELY or rarer.")
+    if "COUNT" in parts and "UNTIL" in parts:
+        raise bad("COUNT and UNTIL exclude each other; keep one of them")
+    if str(_single(parts, "RSCALE", bad) or "GREGORIAN").upper() != "GREGORIAN":
+        raise bad("only the Gregorian calendar is supported in rules (RSCALE)")
+    if str(_single(parts, "SKIP", bad) or "OMIT").upper() != "OMIT":
+        raise bad("only SKIP=OMIT is supported")
+    interval = _single(parts, "INTERVAL", bad)
+    count = _single(parts, "COUNT", bad)
+    if interval is not None and int(interval) < 1:
+        raise bad("INTERVAL must be 1 or more")
+    if count is not None and int(count) < 1:
+        raise bad("COUNT must be 1 or more")
+    until = _single(parts, "UNTIL", bad)
+    if until is not None and not isinstance(until, date):
+        raise bad("UNTIL must be a date or a date with time")
+    numbers = {name: _numbers(parts, name, bad) for name in _RANGES}
+    if numbers["BYSETPOS"] and not any(n.startswith("BY") and n != "BYSETPOS" for n in parts):
+        raise bad("BYSETPOS needs another BY part")
+    return Rule(
+        freq=Frequency[freq_name],
+        interval=int(interval) if interval is not None else 1,
+        count=int(count) if count is not None else None,
+        until=until,
+        by_second=tuple(sorted({min(s, 59) for s in numbers["BYSECOND"]})),
+        by_minute=numbers["BYMINUTE"],
+        by_hour=numbers["BYHOUR"],
+        by_day=tuple(sorted({_weekday(day, bad) for day in parts.get("BYDAY", parts.get("BYWEEKDAY", []))})),
+        by_month_day=numbers["BYMONTHDAY"],
+        by_year_day=numbers["BYYEARDAY"],
+        by_week_no=numbers["BYWEEKNO"],
+        by_month=numbers["BYMONTH"],
+        by_set_pos=numbers["BYSETPOS"],
+        week_start=_weekday(_single(parts, "WKST", bad) or "MO", bad)[1],
+    )
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _single(parts: Mapping[str, list[Any]], name: str, bad: Any) -> Any:
+    values = parts.get(name, [])
+    if len(values) > 1:
+        raise bad(f"{name} takes one value")
+    return values[0] if values else None
+
+
+def _numbers(parts: Mapping[str, list[Any]], name: str, bad: Any) -> tuple[int, ...]:
+    low, high = _RANGES[name]
+    result = set()
+    for value in parts.get(name, []):
+        number = int(value)
+        if not low <= number <= high or (number == 0 and name in _SIGNED):
+            raise bad(f"{name} is out of range")
+        result.add(number)
+    return tuple(sorted(result))
+
+
+def _weekday(value: Any, bad: Any) -> tuple[int, int]:
+    text = str(value).strip().upper()
+    weekday = _WEEKDAYS.get(text[-2:])
+    try:
+        ordinal = int(text[:-2] or "0")
+    except ValueError:
+        weekday = None
+        ordinal = 0
+    if weekday is None or abs(ordinal) > 53:
+        raise bad("BYDAY takes weekdays such as MO, 2TU or -1FR")
+    return ordinal, weekday
+
+
+# ------------------------------------------------------------------------------------------- walking
+
+
+@dataclass(slots=True)
+class Trail:
+    """What a finished walk found out about COUNT.
+
+    Attributes:
+        is_exhausted: COUNT ran out inside the span or before it.
+        last: the last start seen, or None where all lie before ``low``.
+    """
+
+    is_exhausted: bool = False
+    last: datetime | None = None
+
+
+def walk(
+    rule: Rule,
+    start: datetime,
+    *,
+    low: datetime,
+    high: datetime,
+    budget: Budget,
+    trail: Trail | None = None,
+) -> Iterator[datetime]:
+    """Yield the rule's wall-clock starts in ``[low, high]``, sorted, never before ``start``.
+
+    ``start`` is DTSTART; it appears only if the rule makes it. UNTIL is honoured only where it is a date or
+    a naive wall clock: an UTC one needs a zone, so the caller passes it in ``high`` and filters. Rules
+    without COUNT, and those with a constant number of instances per period, jump to ``low`` at once; other
+    rules with COUNT are walked from ``start``, which the budget bounds.
+
+    Raises:
+        TooManyInstances: the budget is spent, or the rule is SECONDLY.
+    """
+    if rule.freq is Frequency.SECONDLY:
+        raise TooManyInstances("A rule that repeats every second is not taken; use MINUTELY or rarer.")
+    if rule.until is not None:
+        high = min(high, until_wall_clock(rule.until, is_date=False))
+    low = max(low, start)
+    if high < low:
+        return
+    trail = trail or Trail()
+    walker = _Walker(rule, start, budget)
+    remaining = rule.count
+    first = walker.period_of(low)
+    if remaining is not None and first > 0:
+        steady = walker.steady_count
+        if steady is None:
+            first = 0
+        else:
+            head = sum(1 for value in walker.instances(0) if value >= start)
+            remaining -= head + (first - 1) * steady
+            if remaining <= 0:
+                trail.is_exhausted = True
+                return
+    for value in walker.run(first, high):
+        if value < start:
+            continue
+        if value > high:
+            return
+        if remaining is not None:
+            remaining -= 1
+        if value >= low:
+            trail.last = value
+            yield value
+        if remaining == 0:
+            trail.is_exhausted = True
+            return
+
+
+def until_wall_clock(until: date, *, is_date: bool) -> datetime:
+    """Return the last wall-clock second that a UNTIL lets pass; UTC values are one day generous.
+
+    A DATE includes its whole day. For all-day series (``is_date``) only the date part of UNTIL counts.
+    """
+    if not isinstance(until, datetime):
+        return datetime.combine(until, time(23, 59, 59))
+    if is_date:
+        return datetime.combine(until.date(), time(23, 59, 59))
+    if until.tzinfo is None:
+        return until
+    naive = until.astimezone(UTC).replace(tzinfo=None)
+    return naive + timedelta(days=1) if naive.year < MAX_YEAR else naive
+
+
+class _Walker:
+    """The periods of one rule, numbered from the one that holds DTSTART."""
+
+    def __init__(self, rule: Rule, start: datetime, budget: Budget) -> None:
+        self.rule = rule
+        self.start = start
+        self.budget = budget
+        self.start_ordinal = start.toordinal()
+        rule_days = rule.by_day
+        month_days = rule.by_month_day
+        months = rule.by_month
+        has_day_part = bool(rule_days or month_days or rule.by_year_day or rule.by_week_no)
+        if rule.freq is Frequency.YEARLY:
+            if not has_day_part:
+                months = months or (start.month,)
+                month_days = (start.day,)
+            elif rule.by_week_no and not (rule_days or month_days or rule.by_year_day):
+                rule_days = ((0, start.weekday()),)
+        elif rule.freq is Frequency.MONTHLY and not has_day_part:
+            month_days = (start.day,)
+        elif rule.freq is Frequency.WEEKLY and not rule_days:
+            rule_days = ((0, start.weekday()),)
+        self.months = frozenset(months)
+        self.month_days = month_days
+        self.rule_days = rule_days
+        self.weekdays = frozenset(weekday for _, weekday in rule_days)
+        self.unit_s = {Frequency.HOURLY: 3600, Frequency.MINUTELY: 60}.get(rule.freq, 0)
+        if self.unit_s:
+            self.units_per_day = DAY_S // self.unit_s
+            second_of_day = start.hour * 3600 + start.minute * 60 + start.second
+            self.start_unit = self.start_ordinal * self.units_per_day + second_of_day // self.unit_s
+        self.times = self._times()
+        self.week0 = self.start_ordinal - (start.weekday() - rule.week_start) % 7
+
+    def _times(self) -> list[time]:
+        """Return the times of day inside one day (or inside one hour or minute, as offsets of it)."""
+        rule, start = self.rule, self.start
+        if rule.freq is Frequency.MINUTELY:
+            hours: Sequence[int] = (0,)
+            minutes: Sequence[int] = (0,)
+        elif rule.freq is Frequency.HOURLY:
+            hours, minutes = (0,), rule.by_minute or (start.minute,)
+        else:
+            hours, minutes = rule.by_hour or (start.hour,), rule.by_minute or (start.minute,)
+        seconds = rule.by_second or (start.second,)
+        self.budget.spend(len(hours) * len(minutes) * len(seconds))
+        return [time(h, m, s) for h in hours for m in minutes for s in seconds]
+
+    # -- numbering
+
+    def period_of(self, moment: datetime) -> int:
+        """Return the number of the first period that can hold ``moment`` or something later."""
+        rule, start = self.rule, self.start
+        if rule.freq is Frequency.YEARLY:
+            distance = moment.year - start.year
+        elif rule.freq is Frequency.MONTHLY:
+            distance = (moment.year - start.year) * 12 + moment.month - start.month
+        elif rule.freq is Frequency.WEEKLY:
+            distance = (moment.toordinal() - self.week0) // 7
+        elif rule.freq is Frequency.DAILY:
+            distance = moment.toordinal() - self.start_ordinal
+        else:
+            second_of_day = moment.hour * 3600 + moment.minute * 60 + moment.second
+            unit = moment.toordinal() * self.units_per_day + second_of_day // self.unit_s
+            distance = unit - self.start_unit
+        return max(0, -(-distance // rule.interval))
+
+    @property
+    def steady_count(self) -> int | None:
+        """Return how many instances every period after the first has, or None where that varies."""
+        rule = self.rule
+        if rule.by_set_pos or rule.by_month or rule.by_month_day or rule.by_year_day or rule.by_week_no:
+            return None
+        if rule.freq is Frequency.WEEKLY:
+            return len(self.weekdays) * len(self.times)
+        if rule.by_day:
+            return None
+        if rule.freq is Frequency.DAILY:
+            return len(self.times)
+        if rule.freq is Frequency.HOURLY and not rule.by_hour:
+            return len(self.times)
+        if rule.freq is Frequency.MINUTELY and not (rule.by_hour or rule.by_minute):
+            return len(self.times)
+        return None
+
+    # -- running
+
+    def run(self, first: int, high: datetime) -> Iterator[datetime]:
+        """Yield the instances of all periods from number ``first`` on, until past ``high``."""
+        if self.unit_s:
+            yield from self._run_units(first, high)
+            return
+        if self.rule.freq is Frequency.DAILY:
+            yield from self._run_days(first, high)
+            return
+        for number in itertools.count(first):
+            lowest = self._first_ordinal(number)
+            if lowest is None or lowest > high.toordinal():
+                return
+            yield from self.instances(number)
+
+    def _first_ordinal(self, number: int) -> int | None:
+        """Return the first day of a period longer than a day, or None beyond the year 9999."""
+        rule, start = self.rule, self.start
+        if rule.freq is Frequency.WEEKLY:
+            ordinal = self.week0 + 7 * rule.interval * number
+            return ordinal if ordinal <= _MAX_ORDINAL else None
+        if rule.freq is Frequency.YEARLY:
+            year, month = start.year + rule.interval * number, 1
+        else:
+            year, month = divmod(start.year * 12 + start.month - 1 + rule.interval * number, 12)
+            month += 1
+        return date(year, month, 1).toordinal() if year <= MAX_YEAR else None
+
+    def instances(self, number: int) -> Iterator[datetime]:
+        """Yield the instances of one period, sorted; those of the first may lie before DTSTART."""
+        self.budget.spend()
+        if self.unit_s:
+            unit = self.start_unit + self.rule.interval * number
+            yield from self._unit_instances(unit)
+            return
+        first = self._first_ordinal(number) if self.rule.freq is not Frequency.DAILY else None
+        if self.rule.freq is Frequency.DAILY:
+            ordinal = self.start_ordinal + self.rule.interval * number
+            days = [ordinal] if ordinal <= _MAX_ORDINAL and self._day_passes(ordinal) else []
+        elif first is None:
+            days = []
+        elif self.rule.freq is Frequency.YEARLY:
+            days = self._days_of_year(date.fromordinal(first).year)
+        elif self.rule.freq is Frequency.MONTHLY:
+            days = self._days_of_month(first)
+        else:
+            week = range(max(first, 1), min(first + 7, _MAX_ORDINAL + 1))
+            days = [o for o in week if (o - 1) % 7 in self.weekdays and self._day_passes(o, weekday=False)]
+        yield from self._at_times(days)
+
+    def _at_times(self, days: Sequence[int]) -> Iterator[datetime]:
+        times, size = self.times, len(self.times)
+        if self.rule.by_set_pos:
+            total = len(days) * size
+            chosen = sorted({p - 1 if p > 0 else total + p for p in self.rule.by_set_pos})
+            chosen = [index for index in chosen if 0 <= index < total]
+            self.budget.spend(len(chosen))
+            for index in chosen:
+                yield datetime.combine(date.fromordinal(days[index // size]), times[index % size])
+            return
+        self.budget.spend(len(days) * size)
+        for ordinal in days:
+            day = date.fromordinal(ordinal)
+            for moment in times:
+                yield datetime.combine(day, moment)
+
+    def _run_days(self, first: int, high: datetime) -> Iterator[datetime]:
+        """Walk a DAILY rule, jumping over months that BYMONTH excludes."""
+        interval = self.rule.interval
+        ordinal = self.start_ordinal + interval * first
+        last = high.toordinal()
+        while ordinal <= last:
+            self.budget.spend()
+            if self.months:
+                skipped = self._next_month_start(ordinal)
+                if skipped is None:
+                    return
+                if skipped > ordinal:
+                    ordinal += -(-(skipped - ordinal) // interval) * interval
+                    continue
+            if self._day_passes(ordinal):
+                yield from self._at_times((ordinal,))
+            ordinal += interval
+
+    def _next_month_start(self, ordinal: int) -> int | None:
+        """Return the day itself if BYMONTH has its month, else the first of the next month it has."""
+        day = date.fromordinal(ordinal)
+        if day.month in self.months:
+            return ordinal
+        later = [m for m in self.months if m > day.month]
+        year, month = (day.year, min(later)) if later else (day.year + 1, min(self.months))
+        return date(year, month, 1).toordinal() if year <= MAX_YEAR else None
+
+    def _run_units(self, first: int, high: datetime) -> Iterator[datetime]:
+        """Walk an HOURLY or MINUTELY rule day by day: days that no filter lets pass cost one step."""
+        interval, per_day = self.rule.interval, self.units_per_day
+        unit = self.start_unit + interval * first
+        last = high.toordinal()
+        while True:
+            ordinal = unit // per_day
+            if ordinal > last or ordinal > _MAX_ORDINAL:
+                return
+            self.budget.spend()
+            target = ordinal
+            if self.months:
+                jump = self._next_month_start(ordinal)
+                if jump is None:
+                    return
+                target = jump
+            if target == ordinal and not self._day_passes(ordinal):
+                target = ordinal + 1
+            if target == ordinal:
+                end = (ordinal + 1) * per_day
+                for chosen in self._units_of_day(unit, end):
+                    yield from self._unit_instances(chosen)
+                target = ordinal + 1
+            unit += max(0, -(-(target * per_day - unit) // interval)) * interval
+
+    def _units_of_day(self, unit: int, end: int) -> Iterator[int]:
+        """Yield the hours or minutes of one day, from ``unit`` on, that INTERVAL and the BY parts leave."""
+        rule, interval = self.rule, self.rule.interval
+        hourly = rule.freq is Frequency.HOURLY
+        hours = rule.by_hour or range(24)
+        minutes: Sequence[int] = (0,) if hourly else (rule.by_minute or range(60))
+        in_steps = -(-(end - unit) // interval)
+        if len(hours) * len(minutes) < in_steps:
+            base = end - self.units_per_day
+            self.budget.spend(len(hours) * len(minutes))
+            for hour in hours:
+                for minute in minutes:
+                    candidate = base + (hour if hourly else hour * 60 + minute)
+                    if candidate >= unit and (candidate - unit) % interval == 0:
+                        yield candidate
+            return
+        self.budget.spend(in_steps)
+        for candidate in range(unit, end, interval):
+            hour, minute = divmod(candidate % self.units_per_day, 1 if hourly else 60)
+            if rule.by_hour and hour not in rule.by_hour:
+                continue
+            if not hourly and rule.by_minute and minute not in rule.by_minute:
+                continue
+            yield candidate
+
+    def _unit_instances(self, unit: int) -> Iterator[datetime]:
+        ordinal, in_day = divmod(unit, self.units_per_day)
+        if ordinal > _MAX_ORDINAL:
+            return
+        base = datetime.combine(date.fromordinal(ordinal), _MIDNIGHT) + timedelta(
+            seconds=in_day * self.unit_s
+        )
+        times = self.times
+        if self.rule.by_set_pos:
+            size = len(times)
+            chosen = sorted({p - 1 if p > 0 else size + p for p in self.rule.by_set_pos})
+            times = [times[index] for index in chosen if 0 <= index < size]
+        self.budget.spend(len(times))
+        for offset in times:
+            yield base.replace(minute=offset.minute or base.minute, second=offset.second)
+
+    # -- days
+
+    def _day_passes(self, ordinal: int, *, weekday: bool = True) -> bool:
+        """Return whether a day passes every BY part as a filter; BYDAY only where ``weekday`` is set."""
+        if weekday and self.weekdays and (ordinal - 1) % 7 not in self.weekdays:
+            return False
+        rule = self.rule
+        if not (self.months or self.month_days or rule.by_year_day or rule.by_week_no):
+            return True
+        day = date.fromordinal(ordinal)
+        if self.months and day.month not in self.months:
+            return False
+        if self.month_days:
+            size = calendar.monthrange(day.year, day.month)[1]
+            if day.day not in self.month_days and day.day - size - 1 not in self.month_days:
+                return False
+        if rule.by_year_day:
+            index = ordinal - date(day.year, 1, 1).toordinal() + 1
+            size = 366 if calendar.isleap(day.year) else 365
+            if index not in rule.by_year_day and index - size - 1 not in rule.by_year_day:
+                return False
+        return not rule.by_week_no or self._week_passes(day)
+
+    def _week_passes(self, day: date) -> bool:
+        """Return whether the number of the day's week, counted by WKST, is in BYWEEKNO."""
+        ordinal = day.toordinal()
+        year = day.year
+        first = _week_one(year, self.rule.week_start)
+        if ordinal < first:
+            year -= 1
+        elif year < MAX_YEAR and ordinal >= _week_one(year + 1, self.rule.week_start):
+            year += 1
+        if not 1 <= year < MAX_YEAR:
+            return False
+        first = _week_one(year, self.rule.week_start)
+        weeks = (_week_one(year + 1, self.rule.week_start) - first) // 7
+        number = (ordinal - first) // 7 + 1
+        return number in self.rule.by_week_no or number - weeks - 1 in self.rule.by_week_no
+
+    def _days_of_year(self, year: int) -> list[int]:
+        """Return the days that a YEARLY rule chooses in a year: every part that expands, intersected."""
+        rule = self.rule
+        first = date(year, 1, 1).toordinal()
+        size = 366 if calendar.isleap(year) else 365
+        months = sorted(self.months) or range(1, 13)
+        spans = [(date(year, m, 1).toordinal(), calendar.monthrange(year, m)[1]) for m in months]
+        sets: list[set[int]] = []
+        if rule.by_year_day:
+            sets.append({first + (n - 1 if n > 0 else size + n) for n in rule.by_year_day if abs(n) <= size})
+        if self.month_days:
+            sets.append({o for begin, length in spans for o in self._month_days_in(begin, length)})
+        if self.rule_days:
+            by_year = [(first, size)]
+            sets.append(
+                {
+                    o
+                    for begin, length in (spans if self.months else by_year)
+                    for o in self._weekdays_in(begin, length)
+                }
+            )
+        if not sets:  # BYWEEKNO alone never comes here: the weekday of DTSTART was filled in
+            sets.append(set(range(first, first + size)))
+        self.budget.spend(sum(map(len, sets)))
+        days = sorted(set.intersection(*sets))
+        if self.months and not (self.month_days or self.rule_days):
+            days = [o for o in days if date.fromordinal(o).month in self.months]
+        if rule.by_week_no:
+            days = [o for o in days if self._week_passes(date.fromordinal(o))]
+        return days
+
+    def _days_of_month(self, first: int) -> list[int]:
+        """Return the days that a MONTHLY rule chooses in the month that begins with day ``first``."""
+        rule = self.rule
+        day = date.fromordinal(first)
+        if self.months and day.month not in self.months:
+            return []
+        size = calendar.monthrange(day.year, day.month)[1]
+        sets: list[set[int]] = []
+        if self.month_days:
+            sets.append(set(self._month_days_in(first, size)))
+        if self.rule_days:
+            sets.append(set(self._weekdays_in(first, size)))
+        if not sets:
+            sets.append(set(range(first, first + size)))
+        self.budget.spend(sum(map(len, sets)))
+        days = sorted(set.intersection(*sets))
+        if rule.by_year_day or rule.by_week_no:
+            days = [o for o in days if self._day_passes(o, weekday=False)]
+        return days
+
+    def _month_days_in(self, begin: int, length: int) -> Iterator[int]:
+        for number in self.month_days:
+            if abs(number) <= length:
+                yield begin + (number - 1 if number > 0 else length + number)
+
+    def _weekdays_in(self, begin: int, length: int) -> Iterator[int]:
+        """Yield the days of a month or year that BYDAY chooses; ordinals beside BYWEEKNO are ignored."""
+        for ordinal, weekday in self.rule_days:
+            first = begin + (weekday - (begin - 1)) % 7
+            if ordinal == 0 or self.rule.by_week_no:
+                yield from range(first, begin + length, 7)
+                continue
+            if ordinal > 0:
+                day = first + 7 * (ordinal - 1)
+            else:
+                last = begin + length - 1
+                day = last - ((last - 1) - weekday) % 7 + 7 * (ordinal + 1)
+            if begin <= day < begin + length:
+                yield day
+
+
+def _week_one(year: int, week_start: int) -> int:
+    """Return the first day of week 1 of a year: the first week with four or more days in it."""
+    fourth = date(year, 1, 4).toordinal()
+    return fourth - ((fourth - 1) - week_start) % 7
