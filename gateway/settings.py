@@ -36,6 +36,14 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL address (postgresql://...); without it SQLite in the data directory."
     )
+    secret_keys: SecretStr | None = Field(
+        None,
+        description="Keys that seal secrets at rest, separated by commas; the first seals, all of them open."
+        " Without any, SQLite makes secret.key in the data directory.",
+    )
+    secret_keys_file: Path | None = Field(
+        None, description="File with such keys, one a line (container secret, systemd credential)."
+    )
     public_url: str | None = Field(
         None, description="Address under which clients reach the server, e.g. https://cal.example.org."
     )

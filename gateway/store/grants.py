@@ -1,0 +1,228 @@
+"""Rows of grants: a level for a person or group on a resource or department."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, delete, insert, or_, select, true, update
+
+from gateway.domain.model import CalendarId, Level, PrincipalId, Resource, ResourceId
+from gateway.domain.people import Grant, GrantSubject, GrantTarget
+from gateway.store import resources
+from gateway.store.database import Transaction
+from gateway.store.schema import (
+    calendar,
+    department,
+    group_member,
+    people_group,
+    principal,
+    resource,
+    resource_grant,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRow:
+    """What the rights need of one grant, by database ids."""
+
+    resource_id: int | None
+    department_id: int | None
+    level: Level
+    faces: tuple[str, ...]
+
+
+def put(
+    tx: Transaction,
+    subject: GrantSubject,
+    target: GrantTarget,
+    *,
+    level: Level,
+    faces: tuple[str, ...],
+    now: datetime,
+) -> tuple[int, bool]:
+    """Insert a grant or change the one between the same two; return its id and whether it is new."""
+    found = select(resource_grant.c.id).where(_same(subject, target))
+    number: int | None = tx.execute(found).scalar_one_or_none()
+    if number is not None:
+        tx.execute(
+            update(resource_grant)
+            .where(resource_grant.c.id == number)
+            .values(level=int(level), faces=list(faces))
+        )
+        return number, False
+    added: int = tx.execute(
+        insert(resource_grant)
+        .values(
+            principal_id=subject.principal_id,
+            group_id=subject.group_id,
+            resource_id=target.resource_id,
+            department_id=target.department_id,
+            level=int(level),
+            faces=list(faces),
+            created_at_utc=now,
+        )
+        .returning(resource_grant.c.id)
+    ).scalar_one()
+    return added, True
+
+
+def _same(subject: GrantSubject, target: GrantTarget) -> Any:  # Any: a condition of SQLAlchemy
+    # Comparison with None becomes IS NULL.
+    return and_(
+        resource_grant.c.principal_id == subject.principal_id,
+        resource_grant.c.group_id == subject.group_id,
+        resource_grant.c.resource_id == target.resource_id,
+        resource_grant.c.department_id == target.department_id,
+    )
+
+
+def all_(tx: Transaction, *conditions: Any) -> list[Grant]:  # Any: conditions of SQLAlchemy
+    """Return grants with the names of their two ends, oldest first; a personal calendar as LOGIN/SLUG."""
+    owner = principal.alias("owner")
+    query = (
+        select(
+            resource_grant.c.id,
+            resource_grant.c.level,
+            resource_grant.c.faces,
+            principal.c.login,
+            people_group.c.slug.label("group_slug"),
+            resource.c.slug,
+            resource.c.is_personal,
+            owner.c.login.label("owner_login"),
+            department.c.slug.label("department_slug"),
+        )
+        .outerjoin(principal, principal.c.id == resource_grant.c.principal_id)
+        .outerjoin(people_group, people_group.c.id == resource_grant.c.group_id)
+        .outerjoin(resource, resource.c.id == resource_grant.c.resource_id)
+        .outerjoin(owner, owner.c.id == resource.c.owner_id)
+        .outerjoin(department, department.c.id == resource_grant.c.department_id)
+        .where(*conditions or (true(),))
+        .order_by(resource_grant.c.id)
+    )
+    return [
+        Grant(
+            id=row.id,
+            level=Level(row.level),
+            faces=tuple(row.faces),
+            login=row.login,
+            group=row.group_slug,
+            resource=f"{row.owner_login}/{row.slug}" if row.is_personal else row.slug,
+            department=row.department_slug,
+        )
+        for row in tx.execute(query)
+    ]
+
+
+def by_id(tx: Transaction, grant_id: int) -> Grant | None:
+    """Return one grant."""
+    found = all_(tx, resource_grant.c.id == grant_id)
+    return found[0] if found else None
+
+
+def on_target(tx: Transaction, target: GrantTarget) -> list[Grant]:
+    """Return the grants on one resource or department."""
+    return all_(
+        tx,
+        resource_grant.c.resource_id == target.resource_id,
+        resource_grant.c.department_id == target.department_id,
+    )
+
+
+def remove(tx: Transaction, grant_id: int) -> bool:
+    """Delete a grant; return False where there is none."""
+    return bool(tx.execute(delete(resource_grant).where(resource_grant.c.id == grant_id)).rowcount)
+
+
+# -- what a person may see --------------------------------------------------------------------------
+
+
+def _is_for(principal_id: PrincipalId) -> Any:  # Any: a condition of SQLAlchemy
+    groups = select(group_member.c.group_id).where(group_member.c.principal_id == principal_id)
+    return or_(resource_grant.c.principal_id == principal_id, resource_grant.c.group_id.in_(groups))
+
+
+def of_principal(
+    tx: Transaction, principal_id: PrincipalId, *, resources_only: Sequence[Resource] | None = None
+) -> list[GrantRow]:
+    """Return a person's own and her groups' grants, only those that touch ``resources_only`` if given."""
+    query = select(
+        resource_grant.c.resource_id,
+        resource_grant.c.department_id,
+        resource_grant.c.level,
+        resource_grant.c.faces,
+    ).where(_is_for(principal_id))
+    if resources_only is not None:
+        departments = {each.department_id for each in resources_only if each.department_id is not None}
+        query = query.where(
+            or_(
+                resource_grant.c.resource_id.in_([each.id for each in resources_only]),
+                resource_grant.c.department_id.in_(departments),
+            )
+        )
+    return [
+        GrantRow(
+            resource_id=row.resource_id,
+            department_id=row.department_id,
+            level=Level(row.level),
+            faces=tuple(row.faces),
+        )
+        for row in tx.execute(query)
+    ]
+
+
+def reachable(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Resource, CalendarId]]:
+    """Return every resource that a person owns or has any grant on, in one statement."""
+    mine = select(resource_grant.c.resource_id).where(
+        _is_for(principal_id), resource_grant.c.resource_id.is_not(None)
+    )
+    departments = select(resource_grant.c.department_id).where(
+        _is_for(principal_id), resource_grant.c.department_id.is_not(None)
+    )
+    return _with_calendars(
+        tx,
+        or_(
+            resource.c.owner_id == principal_id,
+            resource.c.id.in_(mine),
+            resource.c.department_id.in_(departments),
+        ),
+    )
+
+
+def candidates(
+    tx: Transaction, principal_id: PrincipalId, *, slug: str, base: str | None, digits: str | None
+) -> list[tuple[Resource, CalendarId]]:
+    """Return the few resources that ``slug`` could mean in this person's home, in one statement.
+
+    ``base`` and ``digits`` are the two parts of a slug of the form ``base--digits``.
+    """
+    own_slugs = [slug] if base is None else [slug, base]
+    could_be = [
+        and_(resources.IS_PERSONAL, resource.c.owner_id == principal_id, resource.c.slug.in_(own_slugs)),
+        and_(resources.IS_SHARED, resource.c.slug == slug),
+    ]
+    if digits is not None:
+        could_be.append(and_(resources.uuid_starts_with(digits), resource.c.slug == base))
+    # One branch per index: OR over different columns would walk the whole table.
+    found = [select(resource.c.id).where(each) for each in could_be]
+    return _with_calendars(tx, resource.c.id.in_(found[0].union(*found[1:])))
+
+
+def one(tx: Transaction, resource_id: ResourceId) -> list[tuple[Resource, CalendarId]]:
+    """Return a resource with its calendar, or nothing."""
+    return _with_calendars(tx, resource.c.id == resource_id)
+
+
+def _with_calendars(
+    tx: Transaction, condition: Any
+) -> list[tuple[Resource, CalendarId]]:  # Any: SQLAlchemy's
+    query = (
+        resources.query()
+        .add_columns(calendar.c.id.label("calendar_id"))
+        .join(calendar, calendar.c.resource_id == resource.c.id)
+        .where(condition)
+        .order_by(resource.c.id)
+    )
+    return [(resources.from_row(row), CalendarId(row.calendar_id)) for row in tx.execute(query)]

@@ -1,0 +1,53 @@
+"""Facts about the whole instance: the epoch of sync tokens, the default zone, the canary."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import delete, insert, select, update
+
+from gateway.store.database import Transaction
+from gateway.store.schema import instance
+
+_EPOCH = "epoch"
+_ZONE = "zone"
+
+
+def get(tx: Transaction, key: str) -> str | None:
+    """Return one fact, or None."""
+    value: str | None = tx.execute(select(instance.c.value).where(instance.c.key == key)).scalar_one_or_none()
+    return value
+
+
+def put(tx: Transaction, key: str, value: str) -> None:
+    """Store one fact."""
+    changed = tx.execute(update(instance).where(instance.c.key == key).values(value=value))
+    if not changed.rowcount:
+        tx.execute(insert(instance).values(key=key, value=value))
+
+
+def drop(tx: Transaction, key: str) -> None:
+    """Forget one fact."""
+    tx.execute(delete(instance).where(instance.c.key == key))
+
+
+def epoch(tx: Transaction) -> str:
+    """Return the epoch; sync tokens of another epoch are refused. Empty before the first start."""
+    return get(tx, _EPOCH) or ""
+
+
+def new_epoch(tx: Transaction) -> str:
+    """Begin a new epoch: every sync token given out before is refused from now on."""
+    value = secrets.token_hex(6)
+    put(tx, _EPOCH, value)
+    return value
+
+
+def default_zone(tx: Transaction) -> str:
+    """Return the zone of resources that have none of their own."""
+    return get(tx, _ZONE) or "UTC"
+
+
+def set_default_zone(tx: Transaction, zone: str) -> None:
+    """Store the zone of resources that have none; their occurrence index must be rebuilt by the caller."""
+    put(tx, _ZONE, zone)

