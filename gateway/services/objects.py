@@ -154,7 +154,7 @@ def store(
         object_id = existing.id
         object_store.update_one(tx, object_id, values | {"revision": existing.revision + 1})
         occurrence_store.replace(tx, calendar.id, object_id, spans)
-    guard_slots(tx, calendar, object_id, prepared, is_strict=not clashes)
+    guard_slots(tx, calendar, object_id, prepared, is_strict=not clashes, until=now + limits.booking_window)
     _log(tx, calendar.id, seq, href, prepared.parsed.uid, op="put", etag=etag, origin=origin, now=now)
     return PutResult(etag=etag, seq=seq, is_created=existing is None, is_changed=True, clashes=clashes)
 
@@ -240,6 +240,11 @@ def expire_holds(tx: Transaction, calendar: Calendar, *, now: datetime) -> int:
     return len(over)
 
 
+def expire_holds_of(tx: Transaction, calendar_id: CalendarId, *, now: datetime) -> int:
+    """Lock a calendar and delete its holds whose time is over; return how many."""
+    return expire_holds(tx, lock(tx, calendar_id), now=now)
+
+
 def check_href(href: str) -> None:
     """Refuse names that cannot be one path segment everywhere.
 
@@ -269,9 +274,18 @@ def lock(tx: Transaction, calendar_id: CalendarId) -> Calendar:
 
 
 def guard_slots(
-    tx: Transaction, calendar: Calendar, object_id: ObjectId, prepared: Prepared, *, is_strict: bool
+    tx: Transaction,
+    calendar: Calendar,
+    object_id: ObjectId,
+    prepared: Prepared,
+    *,
+    is_strict: bool,
+    until: datetime | None = None,
 ) -> None:
-    """Lay the belt of PostgreSQL where one booking at a time is the rule."""
+    """Lay the belt of PostgreSQL where one booking at a time is the rule.
+
+    ``until``: a series is guarded only as far as it is checked.
+    """
     resource = calendar.resource
     is_guarded = (
         resource.policy is ConflictPolicy.REFUSE
@@ -281,6 +295,8 @@ def guard_slots(
     )
     if is_guarded:
         spans = prepared.expansion.occurrences
+        if until is not None and len(spans) > 1:
+            spans = tuple(span for span in spans if span.start < until)
         occurrence_store.guard(tx, calendar.id, object_id, spans, is_strict=is_strict)
 
 
@@ -325,7 +341,7 @@ def _transfer(
     }
     object_store.update_one(tx, moved.id, values)
     occurrence_store.replace(tx, target.id, moved.id, spans)
-    guard_slots(tx, target, moved.id, prepared, is_strict=not clashes)
+    guard_slots(tx, target, moved.id, prepared, is_strict=not clashes, until=now + limits.booking_window)
     _log(tx, moved.calendar_id, gone, moved.href, moved.uid, op="delete", etag=None, origin=origin, now=now)
     _log(tx, target.id, seq, href, moved.uid, op="put", etag=moved.etag, origin=origin, now=now)
 

@@ -115,6 +115,13 @@ def all_ids(tx: Transaction) -> list[CalendarId]:
     return [CalendarId(row) for row in tx.execute(select(calendar.c.id).order_by(calendar.c.id)).scalars()]
 
 
+def ids_with_other_horizon(tx: Transaction, horizon: Window) -> list[CalendarId]:
+    """Return the calendars whose occurrence index does not cover exactly ``horizon``."""
+    start, end = to_epoch_s(horizon.start), to_epoch_s(horizon.end)
+    query = select(calendar.c.id).where((calendar.c.index_from != start) | (calendar.c.index_to != end))
+    return [CalendarId(row) for row in tx.execute(query.order_by(calendar.c.id)).scalars()]
+
+
 def lock(tx: Transaction, *calendar_ids: CalendarId) -> dict[CalendarId, Calendar]:
     """Lock calendars in id order until the transaction ends, and return them as they are under the lock.
 

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
@@ -98,6 +98,10 @@ class Transaction:
     def on_commit(self, action: Callable[[], None]) -> None:
         """Run ``action`` once the transaction is durable; it must not raise and must not wait."""
         self.after_commit.append(action)
+
+    def savepoint(self) -> AbstractContextManager[object]:
+        """Make a part of the transaction undo itself where it fails, so that the rest can go on."""
+        return self.connection.begin_nested()
 
     def roll_back_only(self) -> None:
         """Make the end of this transaction undo it, whatever the caller does next."""

@@ -1,0 +1,214 @@
+"""The composition root: settings -> database -> services -> doors; the only place that knows everybody."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+from aiohttp import web
+
+from gateway import logs
+from gateway.domain.errors import GatewayError
+from gateway.http import access_log, health, root
+from gateway.http.dav import door as dav_door
+from gateway.http.deps import Deps
+from gateway.http.feeds import door as feeds_door
+from gateway.http.metrics import Metrics
+from gateway.http.sign_in import SignIn
+from gateway.services import chores, startup
+from gateway.services.limits import Limits
+from gateway.settings import Settings
+from gateway.store import leases
+from gateway.store.database import Database
+
+_log = structlog.get_logger("gateway.app")
+_LOOP_PROBE_S = 5.0
+
+
+def utc_now() -> datetime:
+    """Return the current instant as aware UTC; the one clock of the product."""
+    return datetime.now(UTC)
+
+
+def build(db: Database, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> web.Application:
+    """Put the doors together on one database.
+
+    Raises:
+        GatewayError: radicale.conf or Radicale itself is not what safety needs; the message says what to do.
+    """
+    metrics = Metrics()
+    deps = Deps(
+        db=db,
+        settings=settings,
+        limits=Limits.of(settings),
+        clock=clock,
+        sign_in=SignIn(db=db, settings=settings, clock=clock, metrics=metrics),
+        metrics=metrics,
+    )
+    app = web.Application(client_max_size=settings.max_body_bytes)
+    app[access_log.METRICS] = metrics
+    health.add(app, deps)
+    feeds_door.add(app, deps)
+    dav_door.add(app, deps)
+    root.add(app, deps)
+    app.cleanup_ctx.append(partial(_background, deps=deps))
+    return app
+
+
+async def serve(db: Database, settings: Settings, *, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; ``ready`` is told the address once the port is open.
+
+    Raises:
+        GatewayError: the port is taken or the configuration is unsafe.
+    """
+    app = build(db, settings)
+    runner = web.AppRunner(
+        app,
+        access_log_class=access_log.AccessLog,
+        access_log=access_log.logger(),
+        handler_cancellation=False,
+        shutdown_timeout=settings.shutdown_s,
+        keepalive_timeout=75,
+        max_line_size=16 * 1024,
+    )
+    await runner.setup()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=512)
+        try:
+            await site.start()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise GatewayError(
+                f"Cannot listen on {settings.host}:{settings.port} ({reason}); choose another port with --port."
+            ) from error
+        host, port = runner.addresses[0][:2]
+        shown = f"[{host}]" if ":" in host else host
+        _log.info("server.started", host=host, port=port)
+        ready(f"http://{shown}:{port}")
+        await stop.wait()
+        _log.info("server.stopping")
+    finally:
+        await runner.cleanup()
+
+
+def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], None] = print) -> None:
+    """Start the server of one instance and stay until it is told to stop.
+
+    Args:
+        settings: of the instance.
+        demo: fill an empty instance with a demo organisation and print ways in.
+        announce: takes the lines for the operator.
+
+    Raises:
+        GatewayError: it cannot start; the message says what to do.
+    """
+    logs.configure(level=settings.log_level, log_format=settings.log_format)
+    db = open_database(settings)
+    try:
+        startup.ready_database(db, settings, now=utc_now())
+        # Imported here because only the demo needs it.
+        from gateway.services import demo as demo_service
+
+        ways_in = demo_service.prepare(db, settings, clock=utc_now) if demo else None
+
+        def ready(address: str) -> None:
+            announce(f"Calgate is running at {settings.public_url or address} (Ctrl-C stops it).")
+            if ways_in is not None:
+                for line in ways_in.lines(settings.public_url or address):
+                    announce(line)
+            sys.stdout.flush()
+
+        with suppress(KeyboardInterrupt):
+            _run_loop(serve(db, settings, ready=ready))
+    finally:
+        db.close()
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the database that the settings name; SQLite's directory is made."""
+    return startup.open_database(settings)
+
+
+def _run_loop(main: Awaitable[None]) -> None:
+    async def whole() -> None:
+        await main
+
+    try:
+        import uvloop
+    except ImportError:  # not made for this platform
+        asyncio.run(whole())
+        return
+    uvloop.run(whole())
+
+
+async def _background(app: web.Application, *, deps: Deps) -> object:
+    """Run the chores while the application lives."""
+    tasks = [
+        asyncio.create_task(_repeat("holds", 30, deps, _holds)),
+        asyncio.create_task(_repeat("horizon", 3600, deps, _horizon)),
+        asyncio.create_task(_repeat("forget", 86400, deps, _forget)),
+        asyncio.create_task(_probe_loop(deps)),
+    ]
+    del app
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _holds(deps: Deps) -> int:
+    return chores.expire_holds(deps.db, now=deps.clock())
+
+
+def _horizon(deps: Deps) -> int:
+    return chores.move_horizons(deps.db, limits=deps.limits, now=deps.clock())
+
+
+def _forget(deps: Deps) -> int:
+    settings = deps.settings
+    return chores.forget(
+        deps.db,
+        now=deps.clock(),
+        tombstones=timedelta(days=settings.tombstone_days),
+        audit_lines=timedelta(days=settings.audit_days),
+    )
+
+
+async def _repeat(name: str, every_s: float, deps: Deps, chore: Callable[[Deps], int]) -> None:
+    """Do a chore at its rhythm, on one node at a time; a failure is logged and tried again."""
+    owner = uuid.uuid4().hex
+    while True:
+        try:
+            done = await asyncio.to_thread(_leased, name, owner, every_s, deps, chore)
+            if done is not None:
+                deps.metrics.chores.labels(name, "ok").inc()
+                _log.log(20 if done else 10, "chore.done", name=name, count=done)
+        except Exception:  # a chore must not end the server; it is tried again
+            deps.metrics.chores.labels(name, "failed").inc()
+            _log.exception("chore.failed", name=name)
+        await asyncio.sleep(every_s)
+
+
+def _leased(name: str, owner: str, every_s: float, deps: Deps, chore: Callable[[Deps], int]) -> int | None:
+    lease_for = timedelta(seconds=max(60.0, every_s))
+    claimed = deps.db.write(leases.claim, f"chore:{name}", owner=owner, now=deps.clock(), lease_for=lease_for)
+    return chore(deps) if claimed is not None else None
+
+
+async def _probe_loop(deps: Deps) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        before = loop.time()
+        await asyncio.sleep(_LOOP_PROBE_S)
+        deps.metrics.loop_delay_seconds.set(max(0.0, loop.time() - before - _LOOP_PROBE_S))

@@ -1,0 +1,52 @@
+"""Work that time brings: holds that are over, the moving horizon, forgotten tombstones, old audit lines.
+
+Each chore is idempotent and works calendar by calendar in short transactions; ``due`` gives it to one
+node at a time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from gateway.domain.errors import NotFound
+from gateway.services import changes, objects, occurrence_index
+from gateway.services.limits import Limits
+from gateway.store import audit
+from gateway.store import calendars as calendar_store
+from gateway.store import objects as object_store
+from gateway.store.database import Database
+
+
+def expire_holds(db: Database, *, now: datetime) -> int:
+    """Delete the holds whose time is over; return how many."""
+    total = 0
+    for calendar_id in db.read(object_store.calendars_with_expired, now):
+        try:
+            total += db.write(objects.expire_holds_of, calendar_id, now=now)
+        except NotFound:
+            continue  # the calendar went away meanwhile
+    return total
+
+
+def move_horizons(db: Database, *, limits: Limits, now: datetime) -> int:
+    """Bring every calendar's occurrence index to the horizon of today; return how many tickets that opened."""
+    horizon = limits.horizon(now)
+    opened = 0
+    for calendar_id in db.read(calendar_store.ids_with_other_horizon, horizon):
+        try:
+            opened += db.write(
+                occurrence_index.move_horizon, calendar_id, horizon=horizon, now=now, limits=limits
+            )
+        except NotFound:
+            continue  # the calendar went away meanwhile
+    return opened
+
+
+def forget(db: Database, *, now: datetime, tombstones: timedelta, audit_lines: timedelta) -> int:
+    """Prune change logs and the audit table; return how many audit lines went."""
+    for calendar_id in db.read(calendar_store.all_ids):
+        try:
+            db.write(changes.prune, calendar_id, before=now - tombstones)
+        except NotFound:
+            continue  # the calendar went away meanwhile
+    return db.write(audit.prune, before=now - audit_lines)

@@ -1,0 +1,189 @@
+"""Import of an iCalendar file: split by UID, write in small batches, repeat without duplicates.
+
+Bad entries are listed with their reason and the rest goes on. Each batch is a transaction of its own,
+short enough that other writers do not wait for it; a file that is interrupted half way is simply
+imported again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+
+from gateway.domain.errors import Clash, GatewayError, InvalidInput
+from gateway.domain.ical import ImportEntry, split_import
+from gateway.domain.model import Calendar, CalendarId, ConflictPolicy
+from gateway.services import objects
+from gateway.services.limits import Limits
+from gateway.services.objects import Origin
+from gateway.services.prepare import Prepared, prepare, refresh
+from gateway.store import audit
+from gateway.store import calendars as calendar_store
+from gateway.store import objects as object_store
+from gateway.store.database import Database, Transaction
+
+_BATCH = 32
+_PLAIN_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,180}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """One entry that was not imported; ``line`` is where it begins in the file."""
+
+    line: int
+    uid: str | None
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class ImportReport:
+    """What an import came to; grows while it runs."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    clashing: int = 0
+    refused: list[Refused] = field(default_factory=list)
+    unknown_zones: set[str] = field(default_factory=set)
+
+    @property
+    def done(self) -> int:
+        """Return how many entries were dealt with."""
+        return self.added + self.updated + self.unchanged + len(self.refused)
+
+
+def import_file(
+    db: Database,
+    calendar_id: CalendarId,
+    data: bytes,
+    *,
+    origin: Origin,
+    clock: Callable[[], datetime],
+    limits: Limits,
+    on_clash: ConflictPolicy = ConflictPolicy.WARN,
+    progress: Callable[[ImportReport], None] = lambda _: None,
+) -> ImportReport:
+    """Import a file into a calendar.
+
+    Args:
+        db: the database; every batch is a write of its own.
+        calendar_id: where to.
+        data: the file; it may hold several VCALENDARs, any number of UIDs and a METHOD.
+        origin: who imports.
+        clock: the current instant, asked once per batch.
+        limits: size and density of an object.
+        on_clash: what a taken slot means; by default it is imported and counted, because what is
+            imported has happened elsewhere.
+        progress: called after each batch.
+
+    Returns:
+        The counts and every refused entry.
+
+    Raises:
+        InvalidCalendarData: the file is no iCalendar at all.
+        NotFound: the calendar is gone.
+        StoreError: the database failed; the batches before are imported.
+    """
+    report = ImportReport()
+    calendar = db.read(calendar_store.get, calendar_id)
+    entries = iter(split_import(data, max_object_bytes=limits.max_object_bytes).entries)
+    while batch := list(islice(entries, _BATCH)):
+        now = clock()
+        ready = list(_prepared(batch, calendar, report, limits=limits, now=now))
+        outcome = db.write(
+            _write_batch, calendar_id, ready, origin=origin, now=now, limits=limits, on_clash=on_clash
+        )
+        report.added += outcome.added
+        report.updated += outcome.updated
+        report.unchanged += outcome.unchanged
+        report.clashing += outcome.clashing
+        report.refused += outcome.refused
+        progress(report)
+    db.write(
+        audit.record,
+        actor=origin.label,
+        action="calendar.import",
+        target_kind="resource",
+        target=calendar.resource.slug,
+        detail={"added": report.added, "updated": report.updated, "refused": len(report.refused)},
+        now=clock(),
+    )
+    return report
+
+
+def href_of(uid: str) -> str:
+    """Return the href under which an imported UID is stored: readable where it can be."""
+    if _PLAIN_UID.fullmatch(uid):
+        return f"{uid}.ics"
+    return f"{hashlib.sha256(uid.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}.ics"
+
+
+def _prepared(
+    batch: Sequence[ImportEntry], calendar: Calendar, report: ImportReport, *, limits: Limits, now: datetime
+) -> Iterator[tuple[ImportEntry, Prepared]]:
+    for entry in batch:
+        if entry.data is None:
+            reason = entry.reason or InvalidInput.default_message()
+            report.refused.append(Refused(line=entry.line, uid=entry.uid, reason=reason))
+            continue
+        try:
+            prepared = prepare(entry.data, calendar, limits=limits, now=now)
+        except GatewayError as error:
+            report.refused.append(Refused(line=entry.line, uid=entry.uid, reason=str(error)))
+            continue
+        report.unknown_zones.update(prepared.parsed.zone_problems)
+        yield entry, prepared
+
+
+def _write_batch(
+    tx: Transaction,
+    calendar_id: CalendarId,
+    ready: Sequence[tuple[ImportEntry, Prepared]],
+    *,
+    origin: Origin,
+    now: datetime,
+    limits: Limits,
+    on_clash: ConflictPolicy,
+) -> ImportReport:
+    outcome = ImportReport()
+    calendar = objects.lock(tx, calendar_id)
+    objects.expire_holds(tx, calendar, now=now)
+    stored = {one.uid: one for one in object_store.by_uids(tx, calendar_id, [p.parsed.uid for _, p in ready])}
+    for entry, prepared in ready:
+        existing = stored.get(prepared.parsed.uid)
+        href = existing.href if existing else _free_href(tx, calendar_id, prepared.parsed.uid)
+        try:
+            with tx.savepoint():
+                result = objects.store(
+                    tx,
+                    calendar,
+                    href,
+                    refresh(prepared, calendar, limits),
+                    existing,
+                    origin=origin,
+                    now=now,
+                    limits=limits,
+                    on_clash=on_clash,
+                )
+        except (Clash, InvalidInput) as error:
+            outcome.refused.append(Refused(line=entry.line, uid=entry.uid, reason=str(error)))
+            continue
+        outcome.clashing += bool(result.clashes)
+        if not result.is_changed:
+            outcome.unchanged += 1
+        elif result.is_created:
+            outcome.added += 1
+        else:
+            outcome.updated += 1
+    return outcome
+
+
+def _free_href(tx: Transaction, calendar_id: CalendarId, uid: str) -> str:
+    href = href_of(uid)
+    if object_store.by_href(tx, calendar_id, href) is None:
+        return href
+    return f"{hashlib.sha256(uid.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}.ics"
