@@ -5,9 +5,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
 from aiohttp import web
+
+from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -19,6 +22,16 @@ class Client:
     address: str
     scheme: str
     host: str
+
+
+def client_address(request: web.Request, settings: Settings) -> str:
+    """Return the address of who asks, ``unknown`` behind a socket file."""
+    return of(settings).client(request).address
+
+
+def of(settings: Settings) -> Proxies:
+    """Return the reader of forwarded headers that the settings ask for."""
+    return _proxies(settings.trusted_proxies, settings.public_url)
 
 
 class Proxies:
@@ -91,3 +104,8 @@ def _bare(text: str) -> str | None:
         return str(ipaddress.ip_address(text))
     except ValueError:
         return None
+
+
+@lru_cache(maxsize=16)
+def _proxies(trusted: tuple[str, ...], public_url: str | None) -> Proxies:
+    return Proxies(trusted, public_url=public_url)

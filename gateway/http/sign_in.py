@@ -17,17 +17,22 @@ import hmac
 import secrets
 import unicodedata
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import structlog
 from aiohttp import web
 
+from gateway.domain.errors import GatewayError
 from gateway.domain.model import Principal
+from gateway.domain.people import PasswordRecord
 from gateway.http.limits import Throttle
 from gateway.http.metrics import Metrics
-from gateway.http.proxies import Proxies
+from gateway.http.proxies import client_address
 from gateway.services import Database, Transaction, principals
+from gateway.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +40,7 @@ REALM = "Calgate"
 _MAX_HEADER = 4096
 _REMEMBERED = 2000
 _ARGON2_AT_ONCE = 2  # 19 MiB each
+_USE_GRAIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +49,32 @@ class _Credentials:
     secrets: tuple[str, ...]  # the password as UTF-8; where it is none, as Latin-1 (old clients)
 
 
+@dataclass(frozen=True, slots=True)
+class _ByApp:
+    principal: Principal
+    password: str
+
+
 class SignIn:
     """Turns the Authorization header of a request into a person.
 
     Args:
         db: the database.
-        failures_per_minute: wrong passwords per account and per address before 429.
-        proxies: for the address of the client.
+        settings: for the number of failures before 429, and the trusted proxies.
+        clock: the current instant, for the note of when an app password was last used.
         metrics: counts outcomes.
     """
 
     def __init__(
-        self, db: Database, *, failures_per_minute: int, proxies: Proxies, metrics: Metrics
+        self, *, db: Database, settings: Settings, clock: Callable[[], datetime], metrics: Metrics
     ) -> None:
         self._db = db
-        self.proxies = proxies
+        self._settings = settings
+        self._clock = clock
         self._metrics = metrics
-        self._throttle = Throttle(failures_per_minute)
+        self._throttle = Throttle(settings.sign_in_failures)
+        self._noted: OrderedDict[bytes, datetime] = OrderedDict()
+        self._notes: set[asyncio.Task[None]] = set()
         self._key = secrets.token_bytes(32)
         self._verified: OrderedDict[str, tuple[int, bytes]] = OrderedDict()
         self._pool = ThreadPoolExecutor(max_workers=_ARGON2_AT_ONCE, thread_name_prefix="argon2")
@@ -74,15 +89,16 @@ class SignIn:
         credentials = read_basic(request.headers.get("Authorization"))
         if credentials is None:
             raise unauthorized()
-        address = self.proxies.client(request).address
+        address = client_address(request, self._settings)
         return await self.check(credentials.login, *credentials.secrets, address=address)
 
     async def check(self, login: str, *passwords: str, address: str) -> Principal:
         """Return the person with this login whose password is one of ``passwords``; see ``basic``."""
         found = await self._db.aread(_look_up, login, passwords)
-        if isinstance(found, Principal):
+        if isinstance(found, _ByApp):
             self._metrics.sign_ins.labels("ok").inc()
-            return found
+            self._note_use(found.password)
+            return found.principal
         marks = [self._mark(login, password) for password in passwords]
         if found is not None:
             remembered = self._verified.get(login)
@@ -116,6 +132,26 @@ class SignIn:
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, context.run, principals.verify_password, password_hash, password
         )
+
+    def _note_use(self, password: str) -> None:
+        """Write down once an hour that an app password is in use, beside the request and not in it."""
+        mark, now = self._mark("", password), self._clock()
+        noted = self._noted.get(mark)
+        if noted is not None and now - noted < _USE_GRAIN:
+            return
+        self._noted[mark] = now
+        self._noted.move_to_end(mark)
+        while len(self._noted) > _REMEMBERED:
+            self._noted.popitem(last=False)
+        task = asyncio.create_task(self._write_use(password, now))
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+
+    async def _write_use(self, password: str, now: datetime) -> None:
+        try:
+            await self._db.awrite(principals.record_app_password_use, password, now=now)
+        except GatewayError as error:
+            log.warning("app_password.use_not_noted", reason=str(error))
 
     def _mark(self, login: str, password: str) -> bytes:
         text = f"{login}\0{password}".encode("utf-8", "surrogatepass")
@@ -165,9 +201,9 @@ def read_basic(header: str | None) -> _Credentials | None:
 
 def _look_up(
     tx: Transaction, login: str, passwords: tuple[str, ...]
-) -> Principal | principals.PasswordRecord | None:
+) -> _ByApp | PasswordRecord | None:
     for password in passwords:
         person = principals.find_by_app_password(tx, password)
         if person is not None and person.login == login:
-            return person
+            return _ByApp(person, password)
     return principals.password_record(tx, login)
