@@ -83,6 +83,13 @@ def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | No
     ]
 
 
+def newest_at(tx: Transaction, calendar_id: CalendarId) -> datetime | None:
+    """Return when the calendar changed last, or None where nothing is on record."""
+    query = select(change.c.at_utc).where(change.c.calendar_id == calendar_id).order_by(change.c.seq.desc())
+    at_utc: datetime | None = tx.execute(query.limit(1)).scalar()
+    return at_utc
+
+
 def prune(tx: Transaction, calendar_id: CalendarId, *, before: datetime) -> int:
     """Drop lines that no reader needs and return the lowest number that a sync token may have.
 
