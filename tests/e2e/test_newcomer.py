@@ -151,7 +151,8 @@ class TestDemo:
 
     def _ways_in(self, server: Server) -> dict[str, str]:
         found = re.search(
-            r"Feed.*?:\s+(?P<feed>\S+\.ics).*?CalDAV:\s+(?P<dav>\S+).*?login (?P<login>\S+)\s+password (?P<password>\S+)",
+            r"Feed.*?:\s+(?P<feed>\S+\.ics).*?CalDAV:\s+(?P<dav>\S+)"
+            r".*?login (?P<login>\S+)\s+password (?P<password>\S+)",
             server.output,
             re.DOTALL,
         )
