@@ -25,6 +25,7 @@ __all__ = ["ImportEntry", "ImportFile", "ParsedObject", "parse_entry", "parse_ob
 
 SUPPORTED_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
 MAX_OVERRIDES = 5000
+MAX_RULES = 100
 _END_NAMES = {"VEVENT": "DTEND", "VTODO": "DUE"}
 _SINGLE = ("DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID", "UID")
 _CLASSES = {"PUBLIC": Classification.PUBLIC, "CONFIDENTIAL": Classification.CONFIDENTIAL}
@@ -329,8 +330,13 @@ def _check_duration(component: Component) -> None:
 
 def _check_rules(component: Component, start: Sequence[Any]) -> None:
     for name in ("RRULE", "EXRULE"):
-        for recur in values_of(component, name):
-            line = _line(component, name)
+        recurs = values_of(component, name)
+        if len(recurs) > MAX_RULES:
+            raise InvalidCalendarObject(
+                f"there are more than {MAX_RULES} rules", line=_line(component, name), property_name=name
+            )
+        for recur in recurs:
+            line = getattr(recur, "line", None) or _line(component)
             try:
                 rule = read_rule(recur, property_name=name)
             except InvalidCalendarObject as error:

@@ -50,6 +50,8 @@ _LISTS = frozenset({"RDATE", "EXDATE"})
 _MAY_BE_EMPTY = frozenset({"RDATE", "EXDATE", "RRULE", "EXRULE", "DURATION"})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[^\"\\^;:,]*)*):(.*)", re.DOTALL)
+# Google writes birthdays as RDATE:20131210Z; a date has no zone.
+_DATE_IN_UTC = re.compile(r"(?<![0-9T])([0-9]{8})Z")
 _FACTORY = ComponentFactory()
 _TYPES = TypesFactory.instance()
 
@@ -224,6 +226,8 @@ class _Reader(ComponentIcalParser):
 
     def _add(self, name: str, params: Parameters, value: str, factory: Any) -> None:
         component = self._stack[-1]
+        if name in _LISTS:
+            value = _DATE_IN_UTC.sub(r"\1", value)
         try:
             parsed = factory(factory.from_ical(value.strip() if name in ESSENTIAL else value))
         except (ValueError, TypeError, OverflowError) as error:

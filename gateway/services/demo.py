@@ -98,9 +98,7 @@ def _make(tx: Transaction, settings: Settings, sealer: Sealer, *, now: datetime)
     grants.add(tx, Level.WRITE, group="everybody", department="house", now=now, actor=_ACTOR)
     grants.add(tx, Level.READ, group="everybody", department="office", now=now, actor=_ACTOR)
     _fill(tx, limits=limits, now=now)
-    link = feeds.create(
-        tx, ["room-lindau"], title="Room Lindau", settings=settings, now=now, actor=_ACTOR
-    )
+    link = feeds.create(tx, ["room-lindau"], title="Room Lindau", settings=settings, now=now, actor=_ACTOR)
     _id, password = principals.new_app_password(tx, "anna", "demo", now, actor=_ACTOR)
     return WaysIn(feed_path=link.path, login="anna", password=password, slug="room-lindau")
 
@@ -119,4 +117,3 @@ def _fill(tx: Transaction, *, limits: Limits, now: datetime) -> None:
             now=now,
             limits=limits,
         )
-

@@ -11,6 +11,20 @@ from gateway.domain.model import CalendarId, Change
 from gateway.store.database import Transaction
 from gateway.store.schema import change
 
+MASKED = "masked"  # in the etag of a tombstone: the object was not public
+
+
+def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | None:
+    """Return whether the object that had ``href`` last was not public; None where none is known."""
+    query = (
+        select(change.c.op, change.c.etag)
+        .where(change.c.calendar_id == calendar_id, change.c.href == href)
+        .order_by(change.c.seq.desc())
+        .limit(1)
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else bool(row.etag == MASKED)
+
 
 def append(tx: Transaction, changes: Sequence[Change]) -> None:
     """Write lines whose numbers ``calendars.bump`` has just given out in this transaction."""
