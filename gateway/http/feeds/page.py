@@ -66,7 +66,7 @@ async def answer(
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'self' '{drawn.style_hash}'; script-src 'self'; img-src 'self';"
+            f"default-src 'none'; style-src 'self' '{drawn.style_hash}'; script-src 'self'; img-src data:;"
             " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         ),
     }
