@@ -115,7 +115,7 @@ class FeedDoor:
         is_gzip = hit.allows_gzip and takes_gzip(headers.get("Accept-Encoding"))
         expected = headers.get("If-None-Match")
         if expected is not None and matches(expected, state.gzip_etag if is_gzip else state.etag):
-            return self._unchanged(request, hit, state.unchanged_gzip if is_gzip else state.unchanged)
+            return self._unchanged(request, hit, state, is_gzip=is_gzip)
         key = (hit.feed_id, kind)
         entry = self._cache.get(key, state.tag)
         outcome = "cached"
@@ -128,7 +128,7 @@ class FeedDoor:
                 return _not_found()
         since = headers.get("If-Modified-Since") if expected is None else None
         if since is not None and not_since(since, parsedate_to_datetime(entry.last_modified)):
-            return self._unchanged(request, hit, state.unchanged_gzip if is_gzip else state.unchanged)
+            return self._unchanged(request, hit, state, is_gzip=is_gzip)
         self._outcomes[outcome].inc()
         self._ledger.count(hit.feed_id, headers.get("User-Agent", ""), 200, state.seqs)
         answer = (state.found_gzip if is_gzip else state.found).copy()
@@ -140,9 +140,12 @@ class FeedDoor:
             return web.Response(body=entry.gzipped, headers=answer)
         return web.Response(body=entry.body, headers=answer)
 
-    def _unchanged(self, request: web.Request, hit: FeedHit, headers: CIMultiDict[str]) -> web.StreamResponse:
+    def _unchanged(
+        self, request: web.Request, hit: FeedHit, state: _State, *, is_gzip: bool
+    ) -> web.StreamResponse:
         self._outcomes["not_modified"].inc()
-        self._ledger.count(hit.feed_id, request.headers.get("User-Agent", ""), 304, _seqs(hit))
+        self._ledger.count(hit.feed_id, request.headers.get("User-Agent", ""), 304, state.seqs)
+        headers = state.unchanged_gzip if is_gzip else state.unchanged
         return web.Response(status=304, headers=headers.copy())
 
     async def _render(
@@ -196,8 +199,10 @@ class _State:
         self.tag = _tag(hit, kind, now)
         self.etag, self.gzip_etag = f'"{self.tag}"', f'"{self.tag}-gz"'
         self.seqs = _seqs(hit)
-        self.unchanged = CIMultiDict({**_COMMON, "ETag": self.etag})
-        self.unchanged_gzip = CIMultiDict({**_COMMON, "ETag": self.gzip_etag})
+        # Only what RFC 9110 §15.4.5 asks for: the client keeps the other headers of its copy.
+        kept = {name: _COMMON[name] for name in ("Cache-Control", "Vary")}
+        self.unchanged = CIMultiDict({**kept, "ETag": self.etag})
+        self.unchanged_gzip = CIMultiDict({**kept, "ETag": self.gzip_etag})
         about = {
             **_COMMON,
             "Content-Type": _TYPES[kind],
