@@ -1,5 +1,7 @@
 """Recurrence sets: DST, overrides, dates, zones, free and busy, bounds."""
 
+# ruff: noqa: DTZ001 - wall clocks are what these tests are about
+
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
@@ -43,7 +45,8 @@ def spans(item: ParsedObject, *, zone: ZoneInfo = BERLIN, window: Window = YEAR)
 # ------------------------------------------------------------------------------------- summer time
 
 
-@pytest.mark.parametrize("name", ["Europe/Berlin", "America/New_York", "Australia/Sydney", "Africa/Casablanca",
+@pytest.mark.parametrize("name", ["Europe/Berlin", "America/New_York", "Australia/Sydney",
+                                  "Africa/Casablanca",
                                   "America/Sao_Paulo", "Australia/Lord_Howe"])  # fmt: skip
 def test_pain_21_a_series_keeps_its_hour_over_both_changes(name: str) -> None:
     item = obj(
@@ -213,7 +216,8 @@ def test_google_writes_rdates_of_birthdays_with_a_z() -> None:
 
 
 def test_exdate_excludes_in_any_zone_and_by_day() -> None:
-    item = obj(*MASTER, "EXDATE;TZID=Europe/Berlin:20260302T090000,20260303T090000", "EXDATE:20260304T080000Z",
+    item = obj(*MASTER, "EXDATE;TZID=Europe/Berlin:20260302T090000,20260303T090000",
+               "EXDATE:20260304T080000Z",
                "EXDATE;VALUE=DATE:20260306", "EXDATE:20260305T090000Z")  # fmt: skip
     assert starts(item) == ["03-05 08:00"]
 
@@ -256,7 +260,8 @@ def test_pain_19_a_series_that_began_long_ago_is_complete_in_the_window() -> Non
 
 @pytest.mark.parametrize(
     ("rule", "expected"),
-    [("FREQ=DAILY;COUNT=3", datetime(2020, 1, 3, 10)), ("FREQ=DAILY;UNTIL=20200105T090000Z", datetime(2020, 1, 5, 10)),
+    [("FREQ=DAILY;COUNT=3", datetime(2020, 1, 3, 10)),
+     ("FREQ=DAILY;UNTIL=20200105T090000Z", datetime(2020, 1, 5, 10)),
      ("FREQ=MONTHLY;BYDAY=MO;COUNT=3", None)],
 )  # fmt: skip
 def test_what_has_ended_is_known_to_have_ended(rule: str, expected: datetime | None) -> None:
@@ -283,8 +288,10 @@ def test_too_many_instances_in_the_window_are_refused_never_cut() -> None:
 @pytest.mark.parametrize(
     ("lines", "busy"),
     [((), Busy.BUSY), (("TRANSP:TRANSPARENT",), Busy.FREE), (("STATUS:CANCELLED",), Busy.FREE),
-     (("STATUS:TENTATIVE",), Busy.TENTATIVE), (("X-MICROSOFT-CDO-BUSYSTATUS:OOF",), Busy.UNAVAILABLE),
-     (("X-MICROSOFT-CDO-BUSYSTATUS:FREE",), Busy.FREE), (("X-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE",), Busy.TENTATIVE),
+     (("STATUS:TENTATIVE",), Busy.TENTATIVE),
+     (("X-MICROSOFT-CDO-BUSYSTATUS:OOF",), Busy.UNAVAILABLE),
+     (("X-MICROSOFT-CDO-BUSYSTATUS:FREE",), Busy.FREE),
+     (("X-MICROSOFT-CDO-BUSYSTATUS:TENTATIVE",), Busy.TENTATIVE),
      (("TRANSP:OPAQUE", "X-MICROSOFT-CDO-BUSYSTATUS:BUSY"), Busy.BUSY)],
 )  # fmt: skip
 def test_free_and_busy(lines: tuple[str, ...], busy: Busy) -> None:
