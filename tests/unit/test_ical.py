@@ -119,7 +119,8 @@ def test_errors_never_repeat_what_was_sent() -> None:
     secret = "canary-4711"
     for lines in ([f"SUMMARY {secret}"], [f"DTSTART:{secret}"],
                   [START, f"RRULE:FREQ={secret}"],
-                  [START, f"RRULE:FREQ=DAILY;BYDAY={secret}"], [START, f"BEGIN:{secret} {secret}"]):  # fmt: skip
+                  [START, f"RRULE:FREQ=DAILY;BYDAY={secret}"],
+                  [START, f"BEGIN:{secret} {secret}"]):  # fmt: skip
         with pytest.raises(InvalidInput) as caught:
             parse(event(*lines))
         assert secret not in str(caught.value)
