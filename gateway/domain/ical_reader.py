@@ -183,7 +183,8 @@ class _Reader(ComponentIcalParser):
                     raise InvalidCalendarData(f"there are more than {MAX_PROPERTIES} properties", line=number)
                 self._property(name, params, raw, line)
         if self._stack:
-            raise InvalidCalendarData(f"BEGIN:{self._stack[-1].name} has no END", line=opened[-1])
+            name = str(self._stack[-1].name)[:40]
+            raise InvalidCalendarData(f"BEGIN:{name} has no END", line=opened[-1])
         return self._components
 
     def _begin(self, name: str) -> None:
@@ -199,7 +200,7 @@ class _Reader(ComponentIcalParser):
 
     def _end(self, name: str) -> None:
         if not self._stack or self._stack[-1].name != name:
-            expected = f"END:{self._stack[-1].name}" if self._stack else "BEGIN"
+            expected = f"END:{self._stack[-1].name}"[:40] if self._stack else "BEGIN"
             raise InvalidCalendarData(f"END does not match; {expected} was expected", line=self._line_number)
         component = self._stack.pop()
         (self._stack[-1].subcomponents if self._stack else self._components).append(component)
