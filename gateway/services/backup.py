@@ -53,14 +53,14 @@ class Restored:
 
 
 def backup(db: Database, target: Path, *, now: datetime) -> Backup:
-    """Write the database as it is at one instant to ``target``.
+    """Write the database as it is at one instant to ``target``; an older backup there is replaced.
 
     Raises:
-        AlreadyExists: there is such a file.
+        AlreadyExists: there is another file of this name.
         StoreFull: the disk is full; nothing is left behind.
     """
-    if target.exists():
-        raise AlreadyExists(f"{target} exists; choose another name.")
+    if target.exists() and not _is_backup(target):
+        raise AlreadyExists(f"{target} exists and is no backup; choose another name.")
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -149,6 +149,14 @@ def _release() -> str:
         return version("calgate")
     except PackageNotFoundError:  # run from a source tree
         return "unknown"
+
+
+def _is_backup(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _MANIFEST in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _flush_directory(path: Path) -> None:
@@ -243,6 +251,8 @@ def _load(
             " feed links again. Nothing was changed."
         )
     dump.finish(tx, drops_sealed=drops_sealed)
+    if drops_sealed:
+        instance.drop(tx, "demo")  # the ways in of the demo are sealed, too
     epoch = instance.new_epoch(tx)
     made_at = datetime.fromisoformat(manifest["made_at_utc"])
     audit.record(
