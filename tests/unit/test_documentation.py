@@ -49,8 +49,7 @@ def _command(path: tuple[str, ...], command: Any) -> str:
     ]
     words = " ".join(["calgate", *path, *(each.metavar or each.name.upper() for each in arguments)])
     lines = [f"### `calgate {' '.join(path)}`", "", f"    {words}", "", command.help.strip(), ""]
-    for each in arguments:
-        lines.append(f"- `{each.metavar or each.name.upper()}`: {each.help}")
+    lines += [f"- `{each.metavar or each.name.upper()}`: {each.help}" for each in arguments]
     for each in options:
         names = ", ".join(f"`{name}`" for name in [*each.opts, *each.secondary_opts])
         needed = " Required." if each.required else ""
