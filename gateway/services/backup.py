@@ -12,7 +12,9 @@ import hashlib
 import json
 import os
 import secrets
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,11 @@ __all__ = ["Backup", "Keys", "Restored", "backup", "read_keys", "restore", "writ
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
+# zipfile, zlib and json report damage in many ways, all of which mean the same here.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, KeyError, ValueError, TypeError, AttributeError, EOFError,
+    RuntimeError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +179,14 @@ def _flush_directory(path: Path) -> None:
 
 @contextmanager
 def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
+    opened = False
     try:
         with zipfile.ZipFile(source) as archive:
+            opened = True
             yield archive
-    except zipfile.BadZipFile as error:
+    except _DAMAGE as error:
+        if opened:
+            raise
         raise InvalidInput(f"{source} is damaged or no backup of Calgate; nothing was changed.") from error
     except FileNotFoundError as error:
         raise InvalidInput(f"There is no file {source}.") from error
@@ -192,8 +203,7 @@ def _checked(archive: zipfile.ZipFile) -> dict[str, Any]:  # Any: JSON
             if _sha256(archive, name) != member["sha256"]:
                 raise InvalidInput(f"The backup is damaged (table {name}); nothing was changed.")
         datetime.fromisoformat(manifest["made_at_utc"])
-    # zlib and zipfile report damage in several ways, all of which mean the same here.
-    except (KeyError, ValueError, TypeError, AttributeError, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise InvalidInput("The backup is damaged or no backup of Calgate; nothing was changed.") from error
     return manifest
 
@@ -210,14 +220,12 @@ def _refuse_newer(manifest: dict[str, Any]) -> None:  # Any: JSON
 
 
 def _sha256(archive: zipfile.ZipFile, name: str) -> str:
-    import zlib
-
     digest = hashlib.sha256()
     try:
         with archive.open(f"{name}.jsonl") as member:
             while part := member.read(1 << 20):
                 digest.update(part)
-    except (zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise InvalidInput(f"The backup is damaged (table {name}); nothing was changed.") from error
     return digest.hexdigest()
 

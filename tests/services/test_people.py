@@ -203,7 +203,8 @@ class TestResources:
         add("ann")
         fields: dict[str, Any] = {
             "name": "Blue", "zone": "Europe/Berlin", "color": "#3366cc", "location": "2nd floor",
-            "capacity": 3, "seats": 12, "opening_hours": "Mo-Fr 8-18", "email": "blue@example.org", "department": "floor",
+            "capacity": 3, "seats": 12, "opening_hours": "Mo-Fr 8-18",
+            "email": "blue@example.org", "department": "floor",
             "owner": "ann", "policy": ConflictPolicy.WARN, "buffer_before_s": 600,
             "buffer_after_s": 300,
             "description": "Has a\nprojector",
