@@ -171,20 +171,30 @@ def _share(chunks: Sequence[tuple[float, bytes]], room_bytes: int) -> float:
 def _object_lines(
     each: FeedObject, *, window: Window, book: ZoneBook, today: datetime, uses_utc: bool
 ) -> list[str]:
-    projected = project(each, uid=each.uid, view=each.view, zone=each.zone, book=book, is_hold=each.is_hold)
+    view = each.view
+    projected = project(each, uid=each.uid, view=view, zone=each.zone, book=book, is_hold=each.is_hold)
+    is_settled = each.stamp.modified_at_utc < today - CANCELLED_FOR
+    if each.resource is not None:
+        parts = tuple(_of_resource(part, each.resource) for part in projected.components)
+        projected = replace(projected, components=parts)
+    if uses_utc and is_zoned(projected):
+        return utc_instances(
+            projected,
+            each,
+            window,
+            each.stamp,
+            is_shown=lambda part: _is_shown(part, view) and not (is_settled and part.is_cancelled),
+        )
     if b"EXRULE" in each.ical.upper():
         projected = without_exrule(projected, each, window)
-    if each.stamp.modified_at_utc < today - CANCELLED_FOR:
+    if is_settled:
         projected = _without_cancelled(projected)
-    parts = [part for part in projected.components if _is_shown(part, each.view)]
-    if each.resource is not None:
-        parts = [_of_resource(part, each.resource) for part in parts]
-    if not parts:
-        return []
-    projected = replace(projected, components=tuple(parts))
-    if uses_utc and is_zoned(projected):
-        return utc_instances(projected, each, window, each.stamp)
-    return [line for part in parts for line in component_lines(part, uid=projected.uid, stamp=each.stamp)]
+    return [
+        line
+        for part in projected.components
+        if _is_shown(part, view)
+        for line in component_lines(part, uid=projected.uid, stamp=each.stamp)
+    ]
 
 
 def _is_shown(part: ProjectedComponent, view: View) -> bool:

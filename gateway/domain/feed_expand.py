@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -28,7 +29,14 @@ def is_zoned(projected: Projected) -> bool:
     )
 
 
-def utc_instances(projected: Projected, stored: HasIcal, window: Window, stamp: Stamp) -> list[str]:
+def utc_instances(
+    projected: Projected,
+    stored: HasIcal,
+    window: Window,
+    stamp: Stamp,
+    *,
+    is_shown: Callable[[ProjectedComponent], bool],
+) -> list[str]:
     """Return an object as single components in UTC, one for each instance in the window.
 
     A rule in UTC would leave its hour with summer time, so a series is written out. Each instance has the
@@ -39,6 +47,8 @@ def utc_instances(projected: Projected, stored: HasIcal, window: Window, stamp: 
     lines: list[str] = []
     for instance in instances:
         part = projected.components[_place(parsed, instance.component)]
+        if not is_shown(part):
+            continue
         uid = projected.uid
         if instance.recurrence_id is not None:
             uid = f"{uid}_{utc_text(instance.recurrence_id)}"
