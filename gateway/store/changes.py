@@ -11,11 +11,13 @@ from gateway.domain.model import CalendarId, Change
 from gateway.store.database import Transaction
 from gateway.store.schema import change
 
+_INSERT = insert(change)
+
 
 def append(tx: Transaction, changes: Sequence[Change]) -> None:
     """Write lines whose numbers ``calendars.bump`` has just given out in this transaction."""
     tx.execute(
-        insert(change),
+        _INSERT,
         [
             {
                 "calendar_id": one.calendar_id,
