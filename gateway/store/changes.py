@@ -11,6 +11,7 @@ from gateway.domain.model import CalendarId, Change
 from gateway.store.database import Transaction
 from gateway.store.schema import change
 
+_INSERT = insert(change)
 MASKED = "masked"  # in the etag of a tombstone: the object was not public
 
 
@@ -29,7 +30,7 @@ def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | No
 def append(tx: Transaction, changes: Sequence[Change]) -> None:
     """Write lines whose numbers ``calendars.bump`` has just given out in this transaction."""
     tx.execute(
-        insert(change),
+        _INSERT,
         [
             {
                 "calendar_id": one.calendar_id,
