@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from gateway.cli.checks_address import check_public_url
 from gateway.cli.finding import Finding, State, broken, note, ok, warning
-from gateway.domain.errors import GatewayError, StoreError
+from gateway.domain.errors import StoreError
 from gateway.services import Database, startup
 from gateway.settings import Settings
 from gateway.store import migrate
@@ -134,27 +134,13 @@ def check_zones(settings: Settings) -> Iterator[Finding]:
 
 
 def check_radicale(settings: Settings) -> Iterator[Finding]:
-    """radicale.conf is there and safe, as far as the installed plug-in can tell."""
-    from importlib.metadata import entry_points
+    """radicale.conf is there and safe, and so is the Radicale that is installed."""
+    from gateway.http.dav.host import check
 
-    found = list(entry_points(group="gateway.dav"))
-    if not found:
-        yield broken("caldav", "No CalDAV plug-in is installed.", "Install the package calgate again.")
-        return
-    try:
-        build = found[0].load()
-    except ImportError as error:
-        yield broken("caldav", f"The CalDAV plug-in cannot be loaded ({error}).", "Install calgate again.")
-        return
-    check = getattr(build, "check", None)
-    if check is None:
-        yield ok("caldav", f"The plug-in {found[0].value} is there.")
-        return
-    try:
-        check(settings)
-    except GatewayError as error:
-        yield broken("caldav", str(error), "Change radicale.conf, or start without CALGATE_RADICALE_CONF.")
-    else:
+    problems = check(settings)
+    for problem in problems:
+        yield broken("caldav", problem, "Change radicale.conf, or start without CALGATE_RADICALE_CONF.")
+    if not problems:
         yield ok("caldav", "radicale.conf is accepted.")
 
 
