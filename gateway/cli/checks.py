@@ -75,7 +75,7 @@ def check_data(settings: Settings) -> Iterator[Finding]:
         yield ok("data", f"{path} can be written.")
         return
     for each in (path, settings.sqlite_path, settings.secret_key_path):
-        if each.exists() and stat.S_IMODE(each.stat().st_mode) & 0o007 and _is_reachable(path, each):
+        if each.exists() and stat.S_IMODE(each.stat().st_mode) & 0o006 and _is_reachable(path, each):
             yield warning("data", f"Everybody on this machine may read {each}.", f"chmod o-rwx {each}")
             return
     yield ok("data", f"{path} can be written, and others cannot read it.")
