@@ -10,14 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import func, select
-
 from gateway.cli.checks_address import check_public_url
 from gateway.cli.finding import Finding, State, broken, note, ok, warning
 from gateway.domain.errors import StoreError
 from gateway.services import Database, startup
 from gateway.settings import Settings
-from gateway.store import migrate
+from gateway.store import instance, migrate
 from gateway.store.database import sqlite_driver
 from gateway.store.migrate import SchemaState
 from gateway.store.sealed import Sealer, check_canary, has_canary, load_keys
@@ -200,8 +198,7 @@ def _clock(db: Database, *, now: datetime) -> Finding:
     if now < _RELEASED:
         return broken("clock", f"The clock says {now:%Y-%m-%d}.", "Set it; feeds and holds depend on it.")
     if not db.is_sqlite:
-        theirs: datetime = db.read(lambda tx: tx.execute(select(func.clock_timestamp())).scalar_one())
-        apart = abs(theirs - datetime.now(UTC))
+        apart = abs(db.read(instance.clock) - datetime.now(UTC))
         if apart > _CLOCK_TOLERANCE:
             return warning(
                 "clock",

@@ -21,7 +21,9 @@ from cryptography.x509.oid import NameOID
 
 from gateway.cli import checks, checks_address
 from gateway.cli.finding import Finding, State
+from gateway.services import Database
 from gateway.settings import Settings
+from gateway.store import instance
 
 
 def one(found: Iterator[Finding]) -> Finding:
@@ -159,6 +161,15 @@ class TestMachine:
     def test_a_radicale_conf_that_is_not_there_is_broken(self, tmp_path: Path) -> None:
         found = list(checks.check_radicale(Settings(data=tmp_path, radicale_conf=tmp_path / "none.conf")))
         assert [finding.state for finding in found] == [State.BROKEN]
+
+    def test_clocks_that_differ_are_a_warning(
+        self, postgresql_db: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = dt.datetime.now(dt.UTC)
+        assert checks._clock(postgresql_db, now=now).state is State.OK
+        monkeypatch.setattr(instance, "clock", lambda _tx: now - dt.timedelta(minutes=2))
+        assert checks._clock(postgresql_db, now=now).state is State.WARNING
+        assert checks._clock(postgresql_db, now=dt.datetime(1999, 1, 1, tzinfo=dt.UTC)).state is State.BROKEN
 
     def test_a_check_that_fails_does_not_stop_the_others(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch
