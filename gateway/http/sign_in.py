@@ -199,9 +199,7 @@ def read_basic(header: str | None) -> _Credentials | None:
     return _Credentials(unicodedata.normalize("NFC", login).lower(), words)
 
 
-def _look_up(
-    tx: Transaction, login: str, passwords: tuple[str, ...]
-) -> _ByApp | PasswordRecord | None:
+def _look_up(tx: Transaction, login: str, passwords: tuple[str, ...]) -> _ByApp | PasswordRecord | None:
     for password in passwords:
         person = principals.find_by_app_password(tx, password)
         if person is not None and person.login == login:

@@ -17,7 +17,9 @@ def of_person(
     tx: Transaction, calendar_ids: Sequence[CalendarId], principal_id: PrincipalId
 ) -> dict[CalendarId, dict[str, str]]:
     """Return what a person has set on each of these calendars, by property name."""
-    query = select(calendar_property.c.calendar_id, calendar_property.c.name, calendar_property.c.value).where(
+    query = select(
+        calendar_property.c.calendar_id, calendar_property.c.name, calendar_property.c.value
+    ).where(
         calendar_property.c.calendar_id.in_(calendar_ids),
         calendar_property.c.principal_id == principal_id,
     )
@@ -27,7 +29,9 @@ def of_person(
     return found
 
 
-def put(tx: Transaction, calendar_id: CalendarId, principal_id: PrincipalId | None, name: str, value: str) -> None:
+def put(
+    tx: Transaction, calendar_id: CalendarId, principal_id: PrincipalId | None, name: str, value: str
+) -> None:
     """Set one property, for one person or (None) as a mark of the calendar."""
     mine = _one(calendar_id, principal_id, name)
     if not tx.execute(update(calendar_property).where(*mine).values(value=value)).rowcount:

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, delete, func, insert, or_, select
+from sqlalchemy import Row, and_, delete, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 
 from gateway.domain.errors import Clash
 from gateway.domain.model import Busy, Calendar, CalendarId, ObjectId, Occurrence, Window, to_epoch_s
 from gateway.store.database import Transaction
-from gateway.store.schema import busy_slot, calendar_object, occurrence
+from gateway.store.schema import busy_slot, calendar_object, occurrence, principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +144,24 @@ def release(tx: Transaction, object_id: ObjectId) -> None:
     """Take an object's slots out of the belt."""
     if tx.is_postgresql:
         tx.execute(delete(busy_slot).where(busy_slot.c.object_id == object_id))
+
+
+def creators(
+    tx: Transaction, calendar_id: CalendarId, spans: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], str]:
+    """Return the name of who made the object of each span ``(start_ts, end_ts)``, where it is known."""
+    query = (
+        select(occurrence.c.start_ts, occurrence.c.end_ts, principal.c.name)
+        .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
+        .join(principal, principal.c.id == calendar_object.c.creator_id)
+        .where(occurrence.c.calendar_id == calendar_id, occurrence.c.busy != int(Busy.FREE))
+        .where(
+            or_(*(and_(occurrence.c.start_ts == start, occurrence.c.end_ts == end) for start, end in spans))
+        )
+    )
+    if not spans:
+        return {}
+    return {(row.start_ts, row.end_ts): row.name for row in tx.execute(query)}
 
 
 def count(tx: Transaction, calendar_id: CalendarId) -> int:

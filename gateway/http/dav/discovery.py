@@ -66,7 +66,11 @@ def propfind(request_path: str, principal: Principal, body: bytes) -> web.Respon
         '<?xml version="1.0" encoding="utf-8"?>\n<D:multistatus xmlns:D="DAV:"'
         ' xmlns:C="urn:ietf:params:xml:ns:caldav">'
         f"<D:response><D:href>{quote(request_path, safe='/@')}</D:href>"
-        + (f"<D:propstat><D:prop>{good}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>" if good else "")
+        + (
+            f"<D:propstat><D:prop>{good}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
+            if good
+            else ""
+        )
         + (
             f"<D:propstat><D:prop>{missing}</D:prop><D:status>HTTP/1.1 404 Not Found</D:status></D:propstat>"
             if missing
@@ -75,7 +79,9 @@ def propfind(request_path: str, principal: Principal, body: bytes) -> web.Respon
         + "</D:response></D:multistatus>\n"
     )
     return web.Response(
-        status=207, body=text.encode(), headers={"Content-Type": "application/xml; charset=utf-8", "DAV": DAV_HEADER}
+        status=207,
+        body=text.encode(),
+        headers={"Content-Type": "application/xml; charset=utf-8", "DAV": DAV_HEADER},
     )
 
 

@@ -63,4 +63,6 @@ def _module() -> ModuleType:
     try:
         return importlib.import_module(found[0].module)
     except ImportError as error:
-        raise GatewayError(f"The CalDAV engine {found[0].value} cannot be loaded ({error}); install it.") from error
+        raise GatewayError(
+            f"The CalDAV engine {found[0].value} cannot be loaded ({error}); install it."
+        ) from error

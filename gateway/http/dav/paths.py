@@ -69,7 +69,9 @@ def destination_path(destination: str, own_hosts: frozenset[str], mount: str) ->
 
 
 def _path_part(target: str) -> str:
-    if target.startswith(("http://", "https://")):  # absolute form, which proxies may pass on (RFC 9112 §3.2.2)
+    if target.startswith(
+        ("http://", "https://")
+    ):  # absolute form, which proxies may pass on (RFC 9112 §3.2.2)
         rest = target.split("//", 1)[1]
         _, slash, path = rest.partition("/")
         target = slash + path
