@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -89,8 +89,9 @@ async def serve(db: Database, settings: Settings, *, ready: Callable[[str], None
             await site.start()
         except OSError as error:
             reason = error.strerror or str(error)
+            place = f"{settings.host}:{settings.port}"
             raise GatewayError(
-                f"Cannot listen on {settings.host}:{settings.port} ({reason}); choose another port with --port."
+                f"Cannot listen on {place} ({reason}); choose another port with --port."
             ) from error
         host, port = runner.addresses[0][:2]
         shown = f"[{host}]" if ":" in host else host
@@ -114,13 +115,13 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
         GatewayError: it cannot start; the message says what to do.
     """
     logs.configure(level=settings.log_level, log_format=settings.log_format)
-    db = open_database(settings)
+    db = startup.open_database(settings)
     try:
-        startup.ready_database(db, settings, now=utc_now())
+        sealer = startup.ready_database(db, settings, now=utc_now())
         # Imported here because only the demo needs it.
         from gateway.services import demo as demo_service
 
-        ways_in = demo_service.prepare(db, settings, clock=utc_now) if demo else None
+        ways_in = demo_service.prepare(db, settings, sealer, now=utc_now()) if demo else None
 
         def ready(address: str) -> None:
             announce(f"Calgate is running at {settings.public_url or address} (Ctrl-C stops it).")
@@ -135,11 +136,6 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
         db.close()
 
 
-def open_database(settings: Settings) -> Database:
-    """Open the database that the settings name; SQLite's directory is made."""
-    return startup.open_database(settings)
-
-
 def _run_loop(main: Awaitable[None]) -> None:
     async def whole() -> None:
         await main
@@ -152,7 +148,7 @@ def _run_loop(main: Awaitable[None]) -> None:
     uvloop.run(whole())
 
 
-async def _background(app: web.Application, *, deps: Deps) -> object:
+async def _background(_app: web.Application, *, deps: Deps) -> AsyncIterator[None]:
     """Run the chores while the application lives."""
     tasks = [
         asyncio.create_task(_repeat("holds", 30, deps, _holds)),
@@ -160,7 +156,6 @@ async def _background(app: web.Application, *, deps: Deps) -> object:
         asyncio.create_task(_repeat("forget", 86400, deps, _forget)),
         asyncio.create_task(_probe_loop(deps)),
     ]
-    del app
     yield
     for task in tasks:
         task.cancel()
@@ -194,7 +189,7 @@ async def _repeat(name: str, every_s: float, deps: Deps, chore: Callable[[Deps],
             if done is not None:
                 deps.metrics.chores.labels(name, "ok").inc()
                 _log.log(20 if done else 10, "chore.done", name=name, count=done)
-        except Exception:  # a chore must not end the server; it is tried again
+        except Exception:  # noqa: BLE001 - a chore must not end the server; it is tried again
             deps.metrics.chores.labels(name, "failed").inc()
             _log.exception("chore.failed", name=name)
         await asyncio.sleep(every_s)

@@ -19,8 +19,8 @@ import structlog
 from gateway.domain.errors import GatewayError
 
 _PRIVATE = frozenset(
-    "attendee attendees authorization body cookie description ical location organizer password secret summary "
-    "title token".split()
+    {"attendee", "attendees", "authorization", "body", "cookie", "description", "ical", "location"}
+    | {"organizer", "password", "secret", "summary", "title", "token"}
 )
 _FEED_SECRET = re.compile(r"(/feeds/)[^/\s\"'?#]+")
 Event = MutableMapping[str, Any]  # Any: structlog's own type of an event

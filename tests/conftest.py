@@ -30,7 +30,8 @@ import psycopg
 import pytest
 
 from gateway.domain.model import Window
-from gateway.services import instance
+from gateway.services import startup
+from gateway.services.limits import Limits
 from gateway.settings import Settings
 from gateway.store import migrate
 from gateway.store.database import Database, sqlite_url
@@ -58,9 +59,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def horizon(settings: Settings) -> Window:
+def limits(settings: Settings) -> Limits:
+    return Limits.of(settings)
+
+
+@pytest.fixture
+def horizon(limits: Limits) -> Window:
     """What the occurrence index covers from ``now``."""
-    return instance.horizon(settings, NOW)
+    return limits.horizon(NOW)
 
 
 # -- databases --------------------------------------------------------------------------------------
@@ -89,7 +95,7 @@ def sqlite_template(session_dir: Path) -> Path:
             draft = path.with_suffix(".draft")
             db = Database(sqlite_url(draft))
             migrate.upgrade(db, now=NOW)
-            db.write(instance.prepare, default_zone="UTC")
+            db.write(startup.prepare, default_zone="UTC")
             db.close()
             draft.rename(path)
     return path
@@ -118,7 +124,7 @@ def _create_template(address: Callable[[str], str], connection: psycopg.Connecti
     connection.execute(f"CREATE DATABASE {draft}")
     db = Database(address(draft))
     migrate.upgrade(db, now=NOW)
-    db.write(instance.prepare, default_zone="UTC")
+    db.write(startup.prepare, default_zone="UTC")
     db.close()
     connection.execute(f"ALTER DATABASE {draft} RENAME TO {_TEMPLATE}")
 

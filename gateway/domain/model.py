@@ -208,6 +208,10 @@ class CalendarObject:
     creator_id: PrincipalId | None = None
     expires_at_utc: datetime | None = None
 
+    def is_over(self, now: datetime) -> bool:
+        """Return whether this is a hold whose time is over."""
+        return self.expires_at_utc is not None and self.expires_at_utc <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:

@@ -1,7 +1,7 @@
 """Work that time brings: holds that are over, the moving horizon, forgotten tombstones, old audit lines.
 
-Each chore is idempotent and works calendar by calendar in short transactions; ``due`` gives it to one
-node at a time.
+Each chore is idempotent and works calendar by calendar in short transactions; a lease gives it
+to one node at a time.
 """
 
 from __future__ import annotations
@@ -29,14 +29,12 @@ def expire_holds(db: Database, *, now: datetime) -> int:
 
 
 def move_horizons(db: Database, *, limits: Limits, now: datetime) -> int:
-    """Bring every calendar's occurrence index to the horizon of today; return how many tickets that opened."""
+    """Bring every occurrence index to the horizon of today; return how many tickets that opened."""
     horizon = limits.horizon(now)
     opened = 0
     for calendar_id in db.read(calendar_store.ids_with_other_horizon, horizon):
         try:
-            opened += db.write(
-                occurrence_index.move_horizon, calendar_id, horizon=horizon, now=now, limits=limits
-            )
+            opened += db.write(occurrence_index.move_horizon, calendar_id, horizon=horizon, now=now)
         except NotFound:
             continue  # the calendar went away meanwhile
     return opened
@@ -49,4 +47,5 @@ def forget(db: Database, *, now: datetime, tombstones: timedelta, audit_lines: t
             db.write(changes.prune, calendar_id, before=now - tombstones)
         except NotFound:
             continue  # the calendar went away meanwhile
-    return db.write(audit.prune, before=now - audit_lines)
+    pruned: int = db.write(audit.prune, before=now - audit_lines)
+    return pruned

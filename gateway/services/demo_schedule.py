@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.content_lines import escape_text, fold
 from gateway.domain.model import Window
-from gateway.domain.timezone import vtimezone_lines
+from gateway.domain.vtimezone import vtimezone_lines
 
 _NAMESPACE = uuid.UUID("6f1d9f0e-6a57-4b6e-9a3f-0d6e5b1b6c11")
 
@@ -51,7 +51,7 @@ def schedule(today: date) -> Iterator[DemoObject]:
 
 def _timed(monday: date) -> Iterator[_Series]:
     def at(day: int, hour: int, minute: int = 0) -> datetime:
-        return datetime.combine(monday + timedelta(days=day), time(hour, minute))  # noqa: DTZ001 - a wall clock
+        return datetime.combine(monday + timedelta(days=day), time(hour, minute))  # a wall clock
 
     hour, half = timedelta(hours=1), timedelta(minutes=30)
     berlin, london, new_york = "Europe/Berlin", "Europe/London", "America/New_York"
@@ -96,7 +96,7 @@ def _timed(monday: date) -> Iterator[_Series]:
         rule="RRULE:FREQ=WEEKLY", extra=("TRANSP:TRANSPARENT",),
     )  # fmt: skip
     yield _Series(
-        slug="chloe", title="Site visit Boston", zone=new_york, first=at(33, 7, 30), length=timedelta(hours=11),
+        slug="chloe", title="Site visit Boston", zone=new_york, first=at(33, 7, 30), length=11 * hour,
         extra=("LOCATION:Boston",),
     )  # fmt: skip
     yield _Series(
@@ -104,7 +104,7 @@ def _timed(monday: date) -> Iterator[_Series]:
         rule="RRULE:FREQ=WEEKLY;BYDAY=TU,TH;COUNT=18", except_weeks=(4,),
     )  # fmt: skip
     yield _Series(
-        slug="projector", title="Lent to the school", zone=berlin, first=at(24, 7), length=timedelta(days=2, hours=9),
+        slug="projector", title="Lent to the school", zone=berlin, first=at(24, 7), length=57 * hour,
     )  # fmt: skip
 
 
@@ -151,7 +151,8 @@ def _dated_object(slug: str, title: str, start: date, end: date, extra: tuple[st
     return _calendar(
         [
             "BEGIN:VEVENT", f"UID:{_uid(slug, title)}", f"DTSTAMP:{start:%Y%m%d}T000000Z",
-            f"SUMMARY:{escape_text(title)}", f"DTSTART;VALUE=DATE:{start:%Y%m%d}", f"DTEND;VALUE=DATE:{end:%Y%m%d}",
+            f"SUMMARY:{escape_text(title)}",
+            f"DTSTART;VALUE=DATE:{start:%Y%m%d}", f"DTEND;VALUE=DATE:{end:%Y%m%d}",
             *extra, "END:VEVENT",
         ]
     )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
@@ -20,7 +20,7 @@ from gateway.domain.model import Calendar, CalendarId, ConflictPolicy
 from gateway.services import objects
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
-from gateway.services.prepare import Prepared, prepare, refresh
+from gateway.services.prepare import Prepared, longest_s, prepare, refresh
 from gateway.store import audit
 from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
@@ -158,11 +158,12 @@ def _write_batch(
         href = existing.href if existing else _free_href(tx, calendar_id, prepared.parsed.uid)
         try:
             with tx.savepoint():
+                fresh = refresh(prepared, calendar, limits)
                 result = objects.store(
                     tx,
                     calendar,
                     href,
-                    refresh(prepared, calendar, limits),
+                    fresh,
                     existing,
                     origin=origin,
                     now=now,
@@ -172,6 +173,8 @@ def _write_batch(
         except (Clash, InvalidInput) as error:
             outcome.refused.append(Refused(line=entry.line, uid=entry.uid, reason=str(error)))
             continue
+        # The next one's check must look far enough back to see this one.
+        calendar = replace(calendar, max_duration_s=max(calendar.max_duration_s, longest_s(fresh)))
         outcome.clashing += bool(result.clashes)
         if not result.is_changed:
             outcome.unchanged += 1
@@ -184,6 +187,9 @@ def _write_batch(
 
 def _free_href(tx: Transaction, calendar_id: CalendarId, uid: str) -> str:
     href = href_of(uid)
-    if object_store.by_href(tx, calendar_id, href) is None:
-        return href
-    return f"{hashlib.sha256(uid.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}.ics"
+    attempt = 0
+    while object_store.by_href(tx, calendar_id, href) is not None:
+        attempt += 1
+        digest = hashlib.sha256(f"{attempt}:{uid}".encode("utf-8", "surrogatepass")).hexdigest()
+        href = f"{digest[:40]}.ics"
+    return href

@@ -13,7 +13,6 @@ from gateway.domain.errors import TooManyInstances
 from gateway.domain.ical import parse_object
 from gateway.domain.model import Busy, Calendar, CalendarId, Window, from_epoch_s, to_epoch_s
 from gateway.domain.recurrence import expand
-from gateway.services.limits import Limits
 from gateway.services.objects import guard_slots, lock
 from gateway.services.prepare import longest_s, reread, span_columns
 from gateway.store import calendars as calendar_store
@@ -26,7 +25,7 @@ from gateway.store.occurrences import Span
 MAX_EXPANDED = 20_000  # rows that a query beyond the horizon may cost
 
 
-def rebuild(tx: Transaction, calendar_id: CalendarId, *, horizon: Window, limits: Limits) -> int:
+def rebuild(tx: Transaction, calendar_id: CalendarId, *, horizon: Window) -> int:
     """Expand every object of a calendar again; return how many there are.
 
     Needed when the zone or the conflict policy changes and when the horizon moves. An object that has
@@ -40,7 +39,7 @@ def rebuild(tx: Transaction, calendar_id: CalendarId, *, horizon: Window, limits
         for stored in page:
             last = stored.id
             total += 1
-            prepared = reread(stored, calendar, limits)
+            prepared = reread(stored, calendar)
             longest = max(longest, longest_s(prepared))
             occurrence_store.add(tx, calendar.id, stored.id, prepared.expansion.occurrences)
             object_store.update_one(tx, stored.id, span_columns(prepared))
@@ -49,9 +48,7 @@ def rebuild(tx: Transaction, calendar_id: CalendarId, *, horizon: Window, limits
     return total
 
 
-def move_horizon(
-    tx: Transaction, calendar_id: CalendarId, *, horizon: Window, now: datetime, limits: Limits
-) -> int:
+def move_horizon(tx: Transaction, calendar_id: CalendarId, *, horizon: Window, now: datetime) -> int:
     """Bring the index of one calendar to ``horizon`` and report overlaps that appear in the new stretch.
 
     Only recurring objects are touched, all others are in the index always.
@@ -64,13 +61,18 @@ def move_horizon(
     if old == horizon:
         return 0
     calendar_store.set_index(tx, calendar.id, horizon)
+    longest = calendar.max_duration_s
     for stored in object_store.recurring_in(
         tx, calendar.id, Window(start=min(old.start, horizon.start), end=horizon.end)
     ):
-        prepared = reread(stored, calendar, limits)
+        prepared = reread(stored, calendar)
+        longest = max(longest, longest_s(prepared))
         occurrence_store.replace(tx, calendar.id, stored.id, prepared.expansion.occurrences)
         object_store.update_one(tx, stored.id, span_columns(prepared))
         guard_slots(tx, calendar, stored.id, prepared, is_strict=False)
+    if longest > calendar.max_duration_s:
+        calendar_store.raise_longest(tx, calendar.id, longest)
+        calendar = replace(calendar, max_duration_s=longest)
     if horizon.end <= old.end or not _is_exclusive(calendar):
         return 0
     return _report_overlaps(tx, calendar, Window(start=old.end, end=horizon.end), now=now)

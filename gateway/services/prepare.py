@@ -84,7 +84,7 @@ def prepare(
     expires = (expires_at_utc or now + limits.hold) if kind is ObjectKind.HOLD else None
     return Prepared(
         parsed=parsed,
-        expansion=_expand(parsed, calendar, limits),
+        expansion=_expand(parsed, calendar, limits.max_instances),
         zone=calendar.resource.zone,
         index=calendar.index,
         kind=kind,
@@ -141,25 +141,25 @@ def _kind(parsed: ParsedObject, limits: Limits) -> ObjectKind:
     return ObjectKind.BOOKING
 
 
-def _expand(parsed: ParsedObject, calendar: Calendar, limits: Limits) -> Expansion:
+def _expand(parsed: ParsedObject, calendar: Calendar, max_instances: int) -> Expansion:
     window = calendar.index if is_recurring(parsed) else _ALL_TIME
-    return expand(parsed, zone=ZoneInfo(calendar.resource.zone), window=window, limit=limits.max_instances)
+    return expand(parsed, zone=ZoneInfo(calendar.resource.zone), window=window, limit=max_instances)
 
 
 def refresh(prepared: Prepared, calendar: Calendar, limits: Limits) -> Prepared:
     """Return ``prepared`` as it is for the calendar under its lock."""
     if prepared.zone == calendar.resource.zone and prepared.index == calendar.index:
         return prepared
-    expansion = _expand(prepared.parsed, calendar, limits)
+    expansion = _expand(prepared.parsed, calendar, limits.max_instances)
     return replace(prepared, expansion=expansion, zone=calendar.resource.zone, index=calendar.index)
 
 
-def reread(stored: CalendarObject, calendar: Calendar, limits: Limits) -> Prepared:
+def reread(stored: CalendarObject, calendar: Calendar) -> Prepared:
     """Prepare an object that is stored already; it is not judged again."""
-    parsed = parse_object(stored.ical, max_bytes=max(limits.max_object_bytes, len(stored.ical)))
+    parsed = parse_object(stored.ical, max_bytes=len(stored.ical))
     return Prepared(
         parsed=parsed,
-        expansion=_expand(parsed, calendar, replace(limits, max_instances=_NO_LIMIT)),
+        expansion=_expand(parsed, calendar, _NO_LIMIT),
         zone=calendar.resource.zone,
         index=calendar.index,
         kind=stored.kind,

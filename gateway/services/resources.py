@@ -8,12 +8,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import AlreadyExists, InvalidInput, NotFound
-from gateway.domain.model import Calendar, ConflictPolicy, Principal, Resource, ResourceKind, Window
+from gateway.domain.model import CalendarId, ConflictPolicy, Principal, Resource, ResourceKind, Window
 from gateway.domain.people import check_personal_slug, check_slug, normal_login
 from gateway.services import departments
 from gateway.services import principals as people
+from gateway.services.limits import Limits
 from gateway.services.principals import OPERATOR
-from gateway.store import audit
+from gateway.store import audit, calendars
 from gateway.store import principals as store_principals
 from gateway.store import resources as store
 from gateway.store.database import Transaction
@@ -22,6 +23,7 @@ _COLOR = re.compile(r"#[0-9a-fA-F]{6}([0-9a-fA-F]{2})?")
 _MAX_TEXT_CHARS = 255
 _MAX_DESCRIPTION_CHARS = 10_000
 _MAX_BUFFER_S = 7 * 86400
+_MOVES_THE_INDEX = ("zone", "policy", "capacity", "buffer_before_s", "buffer_after_s")
 _DEFAULT_POLICY = {
     ResourceKind.ROOM: ConflictPolicy.REFUSE,
     ResourceKind.EQUIPMENT: ConflictPolicy.REFUSE,
@@ -35,6 +37,7 @@ FIELDS = (
 
 def add(
     tx: Transaction,
+    /,
     slug: str,
     *,
     kind: ResourceKind,
@@ -117,6 +120,15 @@ def get(tx: Transaction, address: str) -> Resource:
     return found
 
 
+def calendar_id(tx: Transaction, address: str) -> CalendarId:
+    """Return the id of a resource's calendar.
+
+    Raises:
+        NotFound: there is no such resource.
+    """
+    return calendars.of_resource(tx, get(tx, address).id).id
+
+
 def list_(
     tx: Transaction, *, kind: ResourceKind | None = None, with_personal: bool = False
 ) -> list[Resource]:
@@ -141,27 +153,26 @@ def set_(
     tx: Transaction,
     address: str,
     *,
-    horizon: Window,
-    max_instances: int,
+    limits: Limits,
     now: datetime,
     actor: str = OPERATOR,
     **fields: Any,  # Any: one of FIELDS each, checked below
 ) -> Resource:
     """Change the given fields; an empty string clears a field that may be empty.
 
-    A new zone moves floating and all-day times, so the occurrence index is rebuilt in this transaction.
+    A new zone moves floating and all-day times, and policy, capacity and buffers decide what guards a slot:
+    the occurrence index is rebuilt in this transaction.
 
     Raises:
         InvalidInput: a field is unknown or cannot have this value.
-        TooManyInstances: an object would be too dense in the new zone.
     """
     resource = get(tx, address)
     given = _given(fields)
     columns = _columns(tx, given, now=now, actor=actor)
     store.update_fields(tx, resource.id, **columns)
     changed = _loaded(store.by_id(tx, resource.id))
-    if changed.zone != resource.zone:
-        _rebuild(tx, changed, horizon=horizon, limit=max_instances)
+    if any(getattr(changed, name) != getattr(resource, name) for name in _MOVES_THE_INDEX):
+        _rebuild(tx, changed, limits=limits, now=now)
     if given:
         _audit(tx, now, actor, "resource.set", address, {"fields": sorted(given)})
     return changed
@@ -175,15 +186,12 @@ def remove(tx: Transaction, address: str, *, now: datetime, actor: str = OPERATO
     return resource
 
 
-def _rebuild(tx: Transaction, resource: Resource, *, horizon: Window, limit: int) -> None:
-    from gateway.services.objects import rebuild_index
+def _rebuild(tx: Transaction, resource: Resource, *, limits: Limits, now: datetime) -> None:
+    # Loaded here: most commands never expand anything.
+    from gateway.services.occurrence_index import rebuild
 
-    rebuild_index(tx, load_calendar(tx, resource), horizon=horizon, limit=limit)
-
-
-def load_calendar(tx: Transaction, resource: Resource) -> Calendar:
-    """Return the calendar of a resource."""
-    return store.calendar_of(tx, resource)
+    calendar = calendars.of_resource(tx, resource.id)
+    rebuild(tx, calendar.id, horizon=limits.horizon(now))
 
 
 def _loaded(resource: Resource | None) -> Resource:

@@ -43,9 +43,9 @@ def new_epoch(tx: Transaction) -> str:
     return value
 
 
-def default_zone(tx: Transaction) -> str:
-    """Return the zone of resources that have none of their own."""
-    return get(tx, _ZONE) or "UTC"
+def default_zone(tx: Transaction) -> str | None:
+    """Return the zone that resources without one were last served with; None before the first start."""
+    return get(tx, _ZONE)
 
 
 def set_default_zone(tx: Transaction, zone: str) -> None:

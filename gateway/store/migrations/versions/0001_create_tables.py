@@ -289,7 +289,7 @@ def _create_objects() -> None:
         sa.Column("first_start", sa.BigInteger(), nullable=True),
         sa.Column("last_end", sa.BigInteger(), nullable=True),
         sa.Column("is_recurring", sa.Boolean(), nullable=False),
-        sa.Column("origin", sa.String(length=255), nullable=False),
+        sa.Column("creator_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at_utc", UTC, nullable=False),
         sa.Column("modified_at_utc", UTC, nullable=False),
         sa.ForeignKeyConstraint(
@@ -319,6 +319,14 @@ def _create_objects() -> None:
         unique=False,
         sqlite_where=sa.text("is_recurring"),
         postgresql_where=sa.text("is_recurring"),
+    )
+    op.create_index(
+        "ix_calendar_object_private",
+        "calendar_object",
+        ["calendar_id"],
+        unique=False,
+        sqlite_where=sa.text("classification > 0"),
+        postgresql_where=sa.text("classification > 0"),
     )
     op.create_index("uq_calendar_object_href", "calendar_object", ["calendar_id", "href"], unique=True)
     op.create_table(
@@ -436,6 +444,7 @@ def _create_feeds() -> None:
         sa.Column("allows_gzip", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("created_at_utc", UTC, nullable=False),
+        sa.Column("modified_at_utc", UTC, nullable=False),
         sa.Column("expires_at_utc", UTC, nullable=True),
         sa.Column("revoked_at_utc", UTC, nullable=True),
         sa.ForeignKeyConstraint(
