@@ -117,11 +117,11 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
     logs.configure(level=settings.log_level, log_format=settings.log_format)
     db = startup.open_database(settings)
     try:
-        startup.ready_database(db, settings, now=utc_now())
+        sealer = startup.ready_database(db, settings, now=utc_now())
         # Imported here because only the demo needs it.
         from gateway.services import demo as demo_service
 
-        ways_in = demo_service.prepare(db, settings, clock=utc_now) if demo else None
+        ways_in = demo_service.prepare(db, settings, sealer, now=utc_now()) if demo else None
 
         def ready(address: str) -> None:
             announce(f"Calgate is running at {settings.public_url or address} (Ctrl-C stops it).")

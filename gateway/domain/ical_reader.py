@@ -50,6 +50,8 @@ _LISTS = frozenset({"RDATE", "EXDATE"})
 _MAY_BE_EMPTY = frozenset({"RDATE", "EXDATE", "RRULE", "EXRULE", "DURATION"})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[^\"\\^;:,]*)*):(.*)", re.DOTALL)
+# Google writes birthdays as RDATE:20131210Z; a date has no zone.
+_DATE_IN_UTC = re.compile(r"(?<![0-9T])([0-9]{8})Z")
 _FACTORY = ComponentFactory()
 _TYPES = TypesFactory.instance()
 
@@ -181,7 +183,8 @@ class _Reader(ComponentIcalParser):
                     raise InvalidCalendarData(f"there are more than {MAX_PROPERTIES} properties", line=number)
                 self._property(name, params, raw, line)
         if self._stack:
-            raise InvalidCalendarData(f"BEGIN:{self._stack[-1].name} has no END", line=opened[-1])
+            name = str(self._stack[-1].name)[:40]
+            raise InvalidCalendarData(f"BEGIN:{name} has no END", line=opened[-1])
         return self._components
 
     def _begin(self, name: str) -> None:
@@ -197,7 +200,7 @@ class _Reader(ComponentIcalParser):
 
     def _end(self, name: str) -> None:
         if not self._stack or self._stack[-1].name != name:
-            expected = f"END:{self._stack[-1].name}" if self._stack else "BEGIN"
+            expected = f"END:{self._stack[-1].name}"[:40] if self._stack else "BEGIN"
             raise InvalidCalendarData(f"END does not match; {expected} was expected", line=self._line_number)
         component = self._stack.pop()
         (self._stack[-1].subcomponents if self._stack else self._components).append(component)
@@ -224,6 +227,8 @@ class _Reader(ComponentIcalParser):
 
     def _add(self, name: str, params: Parameters, value: str, factory: Any) -> None:
         component = self._stack[-1]
+        if name in _LISTS:
+            value = _DATE_IN_UTC.sub(r"\1", value)
         try:
             parsed = factory(factory.from_ical(value.strip() if name in ESSENTIAL else value))
         except (ValueError, TypeError, OverflowError) as error:

@@ -215,7 +215,10 @@ class CalendarObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One line of the change log; ``op`` is ``put`` or ``delete`` (the tombstone)."""
+    """One line of the change log; ``op`` is ``put`` or ``delete`` (the tombstone).
+
+    ``etag`` of a tombstone is None, or ``masked`` where the object was not public.
+    """
 
     calendar_id: CalendarId
     seq: int

@@ -217,10 +217,11 @@ def walk(
 ) -> Iterator[datetime]:
     """Yield the rule's wall-clock starts in ``[low, high]``, sorted, never before ``start``.
 
-    ``start`` is DTSTART; it appears only if the rule makes it. UNTIL is honoured only where it is a date or
-    a naive wall clock: an UTC one needs a zone, so the caller passes it in ``high`` and filters. Rules
-    without COUNT, and those with a constant number of instances per period, jump to ``low`` at once; other
-    rules with COUNT are walked from ``start``, which the budget bounds.
+    ``start`` is DTSTART; it appears only if the rule makes it, but counts for COUNT in any case (RFC 5545
+    §3.3.10). UNTIL is honoured only where it is a date or a naive wall clock: a UTC one needs a zone, so it
+    is a day generous here and the caller filters. Rules without COUNT, and those with a constant number of
+    instances per period, jump to ``low`` at once; other rules with COUNT are walked from ``start``, which the
+    budget bounds.
 
     Raises:
         TooManyInstances: the budget is spent, or the rule is SECONDLY.
@@ -232,33 +233,43 @@ def walk(
     low = max(low, start)
     if high < low:
         return
-    trail = trail or Trail()
     walker = _Walker(rule, start, budget)
-    remaining = rule.count
     first = walker.period_of(low)
-    if remaining is not None and first > 0:
-        steady = walker.steady_count
-        if steady is None:
-            first = 0
-        else:
-            head = sum(1 for value in walker.instances(0) if value >= start)
-            remaining -= head + (first - 1) * steady
-            if remaining <= 0:
-                trail.is_exhausted = True
+    if rule.count is None:
+        for value in walker.run(first, high):
+            if value > high:
                 return
-    for value in walker.run(first, high):
-        if value < start:
-            continue
-        if value > high:
-            return
-        if remaining is not None:
+            if value >= low:
+                yield value
+        return
+    yield from _counted(walker, first, low, high, trail or Trail())
+
+
+def _counted(walker: _Walker, first: int, low: datetime, high: datetime, trail: Trail) -> Iterator[datetime]:
+    """Yield as ``walk`` does, for a rule with COUNT."""
+    start = walker.start
+    head = [value for value in walker.instances(0) if value >= start]
+    remaining = (walker.rule.count or 0) - (0 if start in head else 1)
+    steady = walker.steady_count
+    if steady is None:
+        first = 0
+    elif first > 0:
+        remaining -= len(head) + (first - 1) * steady
+    if remaining > 0:
+        for value in walker.run(first, high):
+            if value < start:
+                continue
+            if value > high:
+                return
+            if value >= low:
+                trail.last = value
+                yield value
             remaining -= 1
-        if value >= low:
-            trail.last = value
-            yield value
-        if remaining == 0:
-            trail.is_exhausted = True
+            if remaining == 0:
+                break
+        else:
             return
+    trail.is_exhausted = True
 
 
 def until_wall_clock(until: date, *, is_date: bool) -> datetime:
@@ -368,6 +379,9 @@ class _Walker:
         if self.unit_s:
             yield from self._run_units(first, high)
             return
+        if self.steady_count is not None:
+            yield from self._run_steady(first, high)
+            return
         if self.rule.freq is Frequency.DAILY:
             yield from self._run_days(first, high)
             return
@@ -395,7 +409,8 @@ class _Walker:
         self.budget.spend()
         if self.unit_s:
             unit = self.start_unit + self.rule.interval * number
-            yield from self._unit_instances(unit)
+            if self._unit_passes(unit) and self._day_passes(unit // self.units_per_day):
+                yield from self._unit_instances(unit)
             return
         first = self._first_ordinal(number) if self.rule.freq is not Frequency.DAILY else None
         if self.rule.freq is Frequency.DAILY:
@@ -427,6 +442,33 @@ class _Walker:
             day = date.fromordinal(ordinal)
             for moment in times:
                 yield datetime.combine(day, moment)
+
+    def _run_steady(self, first: int, high: datetime) -> Iterator[datetime]:
+        """Walk a DAILY or WEEKLY rule whose periods are all alike: the common case, by addition alone."""
+        is_weekly = self.rule.freq is Frequency.WEEKLY
+        days = sorted((day - self.rule.week_start) % 7 for day in self.weekdays) if is_weekly else (0,)
+        offsets = [
+            timedelta(days=day, hours=t.hour, minutes=t.minute, seconds=t.second)
+            for day in days
+            for t in self.times
+        ]
+        length = self.rule.interval * (7 if is_weekly else 1)
+        ordinal = (self.week0 if is_weekly else self.start_ordinal) + length * first
+        last = min(high.toordinal(), _MAX_ORDINAL - 7)
+        spend, cost = self.budget.spend, len(offsets)
+        base = datetime(1, 1, 1)  # noqa: DTZ001 - wall clock
+        while ordinal <= last:
+            spend(cost)
+            if ordinal < 1:  # the week that holds 1 January of the year 1 begins before datetime does
+                inside = [
+                    offset + timedelta(days=ordinal - 1) for offset in offsets if ordinal + offset.days > 0
+                ]
+                yield from (base + offset for offset in inside)
+            else:
+                day = base + timedelta(days=ordinal - 1)
+                for offset in offsets:
+                    yield day + offset
+            ordinal += length
 
     def _run_days(self, first: int, high: datetime) -> Iterator[datetime]:
         """Walk a DAILY rule, jumping over months that BYMONTH excludes."""
@@ -497,13 +539,15 @@ class _Walker:
                         yield candidate
             return
         self.budget.spend(in_steps)
-        for candidate in range(unit, end, interval):
-            hour, minute = divmod(candidate % self.units_per_day, 1 if hourly else 60)
-            if rule.by_hour and hour not in rule.by_hour:
-                continue
-            if not hourly and rule.by_minute and minute not in rule.by_minute:
-                continue
-            yield candidate
+        yield from filter(self._unit_passes, range(unit, end, interval))
+
+    def _unit_passes(self, unit: int) -> bool:
+        """Return whether BYHOUR, and BYMINUTE of a MINUTELY rule, let an hour or minute pass."""
+        hour, minute = divmod(unit % self.units_per_day, self.units_per_day // 24)
+        if self.rule.by_hour and hour not in self.rule.by_hour:
+            return False
+        is_minutely = self.rule.freq is Frequency.MINUTELY
+        return not (is_minutely and self.rule.by_minute and minute not in self.rule.by_minute)
 
     def _unit_instances(self, unit: int) -> Iterator[datetime]:
         ordinal, in_day = divmod(unit, self.units_per_day)

@@ -24,17 +24,21 @@ from gateway.domain.model import (
     CalendarObject,
     Change,
     ClashReport,
+    Classification,
     ConflictPolicy,
     ObjectId,
     PrincipalId,
 )
 from gateway.services import conflicts
 from gateway.services.limits import Limits
+from gateway.services.masks import CLASS_SEQ
 from gateway.services.prepare import Prepared, columns, etag_of, longest_s, refresh, reread, span_columns
+from gateway.store import calendar_properties
 from gateway.store import calendars as calendar_store
 from gateway.store import changes as change_store
 from gateway.store import objects as object_store
 from gateway.store import occurrences as occurrence_store
+from gateway.store.changes import MASKED
 from gateway.store.database import Transaction
 
 MAX_HREF_BYTES = 500
@@ -144,6 +148,7 @@ def store(
     seq = calendar_store.bump(tx, calendar.id, longest_s=longest_s(prepared))
     values = columns(prepared, etag=etag, seq=seq, now=now)
     if existing is None:
+        _note_visibility(tx, calendar.id, href, seq, prepared.parsed.classification)
         object_id = object_store.insert_one(
             tx,
             values
@@ -158,6 +163,8 @@ def store(
         occurrence_store.add(tx, calendar.id, object_id, spans)
     else:
         object_id = existing.id
+        if bool(existing.classification) != bool(prepared.parsed.classification):
+            calendar_properties.put(tx, calendar.id, None, CLASS_SEQ, str(seq))
         object_store.update_one(tx, object_id, values | {"revision": existing.revision + 1})
         occurrence_store.replace(tx, calendar.id, object_id, spans)
     guard_slots(
@@ -321,16 +328,15 @@ def guard_slots(
 def _remove(tx: Transaction, stored: CalendarObject, *, origin: Origin, now: datetime) -> int:
     seq = calendar_store.bump(tx, stored.calendar_id)
     object_store.delete_one(tx, stored.id)
-    _log(tx, stored.calendar_id, seq, stored.href, stored.uid, op="delete", etag=None, origin=origin, now=now)
+    _log_gone(tx, stored, seq, origin=origin, now=now)
     return seq
 
 
 def _rename(tx: Transaction, moved: CalendarObject, href: str, *, origin: Origin, now: datetime) -> None:
     last = calendar_store.bump(tx, moved.calendar_id, by=2)
     object_store.update_one(tx, moved.id, {"href": href, "seq": last, "modified_at_utc": now})
-    _log(
-        tx, moved.calendar_id, last - 1, moved.href, moved.uid, op="delete", etag=None, origin=origin, now=now
-    )
+    _note_visibility(tx, moved.calendar_id, href, last, moved.classification)
+    _log_gone(tx, moved, last - 1, origin=origin, now=now)
     _log(tx, moved.calendar_id, last, href, moved.uid, op="put", etag=moved.etag, origin=origin, now=now)
 
 
@@ -361,8 +367,27 @@ def _transfer(
     occurrence_store.replace(tx, target.id, moved.id, spans)
     is_strict = policy is ConflictPolicy.REFUSE
     guard_slots(tx, target, moved.id, prepared, is_strict=is_strict, until=now + limits.booking_window)
-    _log(tx, moved.calendar_id, gone, moved.href, moved.uid, op="delete", etag=None, origin=origin, now=now)
+    _note_visibility(tx, target.id, href, seq, moved.classification)
+    _log_gone(tx, moved, gone, origin=origin, now=now)
     _log(tx, target.id, seq, href, moved.uid, op="put", etag=moved.etag, origin=origin, now=now)
+
+
+def _note_visibility(
+    tx: Transaction, calendar_id: CalendarId, href: str, seq: int, classification: Classification
+) -> None:
+    """Note where a name that readers knew as public now stands for a masked object, or the other way.
+
+    A reader of a masked view could not be told so by the newest line of the name alone.
+    """
+    was_masked = change_store.was_masked(tx, calendar_id, href)
+    if was_masked is not None and was_masked != bool(classification):
+        calendar_properties.put(tx, calendar_id, None, CLASS_SEQ, str(seq))
+
+
+def _log_gone(tx: Transaction, gone: CalendarObject, seq: int, *, origin: Origin, now: datetime) -> None:
+    # A tombstone remembers whether the object was masked, so that nobody learns the name of one.
+    mark = MASKED if gone.classification else None
+    _log(tx, gone.calendar_id, seq, gone.href, gone.uid, op="delete", etag=mark, origin=origin, now=now)
 
 
 def _log(

@@ -12,6 +12,19 @@ from gateway.store.database import Transaction
 from gateway.store.schema import change
 
 _INSERT = insert(change)
+MASKED = "masked"  # in the etag of a tombstone: the object was not public
+
+
+def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | None:
+    """Return whether the object that had ``href`` last was not public; None where none is known."""
+    query = (
+        select(change.c.op, change.c.etag)
+        .where(change.c.calendar_id == calendar_id, change.c.href == href)
+        .order_by(change.c.seq.desc())
+        .limit(1)
+    )
+    row = tx.execute(query).one_or_none()
+    return None if row is None else bool(row.etag == MASKED)
 
 
 def append(tx: Transaction, changes: Sequence[Change]) -> None:
@@ -69,6 +82,13 @@ def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | No
         )
         for row in tx.execute(query)
     ]
+
+
+def newest_at(tx: Transaction, calendar_id: CalendarId) -> datetime | None:
+    """Return when the calendar changed last, or None where nothing is on record."""
+    query = select(change.c.at_utc).where(change.c.calendar_id == calendar_id).order_by(change.c.seq.desc())
+    at_utc: datetime | None = tx.execute(query.limit(1)).scalar()
+    return at_utc
 
 
 def prune(tx: Transaction, calendar_id: CalendarId, *, before: datetime) -> int:

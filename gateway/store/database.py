@@ -33,7 +33,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _RETRIES = 5
-_SERIALIZATION_STATES = frozenset({"40001", "40P01"})
+# 23505: two transactions inserted the same name at once; tried again, the later one sees the row.
+_SERIALIZATION_STATES = frozenset({"40001", "40P01", "23505"})
 _FULL_STATES = frozenset({"53100", "53400"})
 _BUSY_TIMEOUT_S = 10.0
 

@@ -95,6 +95,19 @@ def by_ids(tx: Transaction, calendar_id: CalendarId, ids: Iterable[int]) -> Iter
     yield from _many(tx, calendar_id, calendar_object.c.id, ids)
 
 
+def known_uids(tx: Transaction, calendar_id: CalendarId, uids: Iterable[str]) -> set[str]:
+    """Return which of these UIDs a calendar has."""
+    wanted = list(dict.fromkeys(uids))
+    found: set[str] = set()
+    for start in range(0, len(wanted), _BATCH):
+        query = select(calendar_object.c.uid).where(
+            calendar_object.c.calendar_id == calendar_id,
+            calendar_object.c.uid.in_(wanted[start : start + _BATCH]),
+        )
+        found.update(tx.execute(query).scalars())
+    return found
+
+
 def listing(tx: Transaction, calendar_id: CalendarId) -> list[tuple[str, str]]:
     """Return ``(href, etag)`` of every object, by href; answered from an index without the text."""
     query = (
