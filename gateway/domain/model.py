@@ -217,7 +217,7 @@ class CalendarObject:
 class Change:
     """One line of the change log; ``op`` is ``put`` or ``delete`` (the tombstone).
 
-    ``etag`` of a tombstone is None, or ``masked`` where the object was not public.
+    ``etag`` of a tombstone is None, or ``masked:`` and who made the object where that was not public.
     """
 
     calendar_id: CalendarId

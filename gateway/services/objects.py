@@ -386,7 +386,7 @@ def _note_visibility(
 
 def _log_gone(tx: Transaction, gone: CalendarObject, seq: int, *, origin: Origin, now: datetime) -> None:
     # A tombstone remembers whether the object was masked, so that nobody learns the name of one.
-    mark = MASKED if gone.classification else None
+    mark = f"{MASKED}{gone.creator_id or 0}" if gone.classification else None
     _log(tx, gone.calendar_id, seq, gone.href, gone.uid, op="delete", etag=mark, origin=origin, now=now)
 
 

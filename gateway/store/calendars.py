@@ -179,3 +179,8 @@ def raise_longest(tx: Transaction, calendar_id: CalendarId, longest_s: int) -> N
 def set_longest(tx: Transaction, calendar_id: CalendarId, longest_s: int) -> None:
     """Record the length of the longest occurrence after the index was built anew."""
     tx.execute(update(calendar).where(calendar.c.id == calendar_id).values(max_duration_s=longest_s))
+
+
+def set_components(tx: Transaction, calendar_id: CalendarId, components: tuple[str, ...]) -> None:
+    """Record which components a calendar takes."""
+    tx.execute(update(calendar).where(calendar.c.id == calendar_id).values(components=",".join(components)))

@@ -12,7 +12,7 @@ from gateway.store.database import Transaction
 from gateway.store.schema import change
 
 _INSERT = insert(change)
-MASKED = "masked"  # in the etag of a tombstone: the object was not public
+MASKED = "masked:"  # begins the etag of a tombstone whose object was not public; who made it follows
 
 
 def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | None:
@@ -24,7 +24,7 @@ def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | No
         .limit(1)
     )
     row = tx.execute(query).one_or_none()
-    return None if row is None else bool(row.etag == MASKED)
+    return None if row is None else (row.etag or "").startswith(MASKED)
 
 
 def append(tx: Transaction, changes: Sequence[Change]) -> None:

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Row, bindparam, delete, func, insert, or_, select
+from sqlalchemy import BigInteger, Row, and_, bindparam, delete, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 
 from gateway.domain.errors import Clash
 from gateway.domain.model import Busy, Calendar, CalendarId, ObjectId, Occurrence, Window, to_epoch_s
 from gateway.store.database import Transaction
-from gateway.store.schema import busy_slot, calendar_object, occurrence
+from gateway.store.schema import busy_slot, calendar_object, occurrence, principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +162,24 @@ def _bounds(calendar: Calendar, window: Window) -> dict[str, object]:
         "end": to_epoch_s(window.end),
         "low": start - calendar.max_duration_s,
     }
+
+
+def creators(
+    tx: Transaction, calendar_id: CalendarId, spans: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], str]:
+    """Return the name of who made the object of each span ``(start_ts, end_ts)``, where it is known."""
+    query = (
+        select(occurrence.c.start_ts, occurrence.c.end_ts, principal.c.name)
+        .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
+        .join(principal, principal.c.id == calendar_object.c.creator_id)
+        .where(occurrence.c.calendar_id == calendar_id, occurrence.c.busy != int(Busy.FREE))
+        .where(
+            or_(*(and_(occurrence.c.start_ts == start, occurrence.c.end_ts == end) for start, end in spans))
+        )
+    )
+    if not spans:
+        return {}
+    return {(row.start_ts, row.end_ts): row.name for row in tx.execute(query)}
 
 
 def count(tx: Transaction, calendar_id: CalendarId) -> int:
