@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET  # noqa: S405 - types only, parsing is defuse
 
 from gateway.domain.errors import AlreadyExists, GatewayError
 from gateway.domain.timezone import known_zone
-from gateway.services import Transaction, access, calendar_properties, instance, resources
+from gateway.services import Transaction, access, calendar_properties, resources
 from gateway.services.calendars import set_components
 from plugins.radicale.names import caldav, dav
 from plugins.radicale.problems import Answer, Problem, forbidden
@@ -103,7 +103,6 @@ def _make(
     principal, now = request.principal, request.handle.clock()
     if access.resolve(tx, principal, slug, face=FACE) is not None:
         raise AlreadyExists("There is already a calendar of this name in your home.")
-    horizon = instance.horizon(request.handle.settings, now)
     fields = plain_fields(changes)
     made = resources.add_personal(
         tx,
@@ -112,15 +111,14 @@ def _make(
         name=fields.get("name"),
         color=fields.get("color"),
         description=fields.get("description"),
-        horizon=horizon,
+        horizon=request.handle.limits.horizon(now),
         now=now,
     )
     if zone is not None:
         resources.set_(
             tx,
             resources.address(tx, made),
-            horizon=horizon,
-            max_instances=request.handle.limits.max_instances,
+            limits=request.handle.limits,
             now=now,
             actor=principal.login,
             zone=zone,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET  # noqa: S405 - types only, parsing is defusedxml's
 
 from gateway.domain.errors import InvalidInput
-from gateway.services import Transaction, access, calendar_properties, instance, resources
+from gateway.services import Transaction, access, calendar_properties, resources
 from plugins.radicale import multistatus, properties
 from plugins.radicale.names import dav, element, text
 from plugins.radicale.problems import Answer, Problem, forbidden, not_found
@@ -95,13 +95,11 @@ def _store(tx: Transaction, request: Request, slug: str, changes: Changes) -> No
     resource = entry.resource
     fields = plain_fields(changes)
     if fields and resource.is_personal and resource.owner_id == request.principal.id:
-        now = request.handle.clock()
         resources.set_(
             tx,
             resources.address(tx, resource),
-            horizon=instance.horizon(request.handle.settings, now),
-            max_instances=request.handle.limits.max_instances,
-            now=now,
+            limits=request.handle.limits,
+            now=request.handle.clock(),
             actor=request.principal.login,
             **fields,
         )

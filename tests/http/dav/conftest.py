@@ -21,7 +21,7 @@ from gateway.http.dav import door
 from gateway.http.deps import Deps
 from gateway.http.metrics import Metrics
 from gateway.http.sign_in import SignIn
-from gateway.services import Database, grants, instance, principals, resources
+from gateway.services import Database, grants, principals, resources
 from gateway.services.limits import Limits
 from gateway.settings import Settings
 
@@ -213,7 +213,7 @@ class World:
 
 def populate(db: Database, settings: Settings, now: datetime) -> dict[str, str]:
     """Make alice (manages), bob (writes), carol (reads), dave (free/busy only); return their app passwords."""
-    horizon = instance.horizon(settings, now)
+    horizon = Limits.of(settings).horizon(now)
     passwords = {}
     with db.transaction(write=True) as tx:
         for login in ("alice", "bob", "carol", "dave"):
