@@ -35,7 +35,9 @@ PREFIXES = {
 _DECLARED = " ".join(f'xmlns:{prefix}="{space}"' for prefix, space in PREFIXES.items())
 
 
-def make_event(uid: str, *lines: str, start: str = "20260310T090000Z", end: str = "20260310T100000Z") -> bytes:
+def make_event(
+    uid: str, *lines: str, start: str = "20260310T090000Z", end: str = "20260310T100000Z"
+) -> bytes:
     """Return one event; ``lines`` are further properties."""
     body = [
         "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", "BEGIN:VEVENT", f"UID:{uid}",
@@ -118,7 +120,9 @@ class Dav:
         inner = f"<D:sync-token>{token}</D:sync-token><D:sync-level>1</D:sync-level>{limited}"
         return self.report(path, "D:sync-collection", f"{inner}<D:prop><D:getetag/></D:prop>")
 
-    def query(self, path: str, inner: str, props: str = "<D:getetag/><C:calendar-data/>", more: str = "") -> Reply:
+    def query(
+        self, path: str, inner: str, props: str = "<D:getetag/><C:calendar-data/>", more: str = ""
+    ) -> Reply:
         wanted = f'<C:filter><C:comp-filter name="VCALENDAR">{inner}</C:comp-filter></C:filter>'
         return self.report(path, "C:calendar-query", f"<D:prop>{props}</D:prop>{wanted}{more}")
 
@@ -220,7 +224,9 @@ def populate(db: Database, settings: Settings, now: datetime) -> dict[str, str]:
             principals.add(tx, login, name=login.title(), email=f"{login}@example.org", now=now)
             passwords[login] = principals.new_app_password(tx, login, "test", now)[1]
         resources.add(tx, "room", kind=ResourceKind.ROOM, name="Room", horizon=horizon, now=now)
-        resources.add(tx, "free", kind=ResourceKind.PERSON, name="Free", policy="allow", horizon=horizon, now=now)
+        resources.add(
+            tx, "free", kind=ResourceKind.PERSON, name="Free", policy="allow", horizon=horizon, now=now
+        )
         resources.add(tx, "secret", kind=ResourceKind.ROOM, name="Secret", horizon=horizon, now=now)
         for slug in ("room", "free"):
             for login, level in (
