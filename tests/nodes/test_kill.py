@@ -91,7 +91,7 @@ def _check_store(address: str) -> None:
         def read(tx: Transaction) -> tuple[Calendar, list[int]]:
             room = calendar_store.of_resource(tx, resources.get(tx, "room").id)
             rows = tx.connection.exec_driver_sql(
-                f"SELECT seq FROM change WHERE calendar_id = {int(room.id)} ORDER BY seq"  # noqa: S608 - a number
+                f"SELECT seq FROM change WHERE calendar_id = {room.id:d} ORDER BY seq"  # noqa: S608 - a number
             )
             if db.is_sqlite:
                 assert tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
