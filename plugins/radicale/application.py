@@ -6,7 +6,7 @@ once. ``build`` and ``check`` are what the gateway calls (entry-point group ``ga
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,9 @@ class CalgateApplication(Application):
         self._session = session
         super().__init__(ready)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:  # Any: PEP 3333
+    def __call__(
+        self, environ: Mapping[str, Any], start_response: Callable[..., Any]
+    ) -> Any:  # Any: PEP 3333
         """Serve one request of the person whom the door has put into the environment."""
         principal = environ.get(PRINCIPAL)
         with self._session.of(principal if isinstance(principal, Principal) else None):
@@ -110,7 +112,7 @@ class CalgateApplication(Application):
     def _serve(
         self,
         method: Method,
-        environ: dict[str, Any],  # Any: PEP 3333
+        environ: Any,  # Any: PEP 3333, and ours is a dict
         base_prefix: str,
         path: str,
         user: str,
@@ -119,9 +121,10 @@ class CalgateApplication(Application):
     ) -> RadicaleAnswer:
         del request_info
         principal = environ.get(PRINCIPAL)
+        if not isinstance(principal, Principal) or principal.login != user:
+            refused = Problem(403, "Sign in first.").answer()
+            return refused.status, refused.headers, refused.body, None
         try:
-            if not isinstance(principal, Principal) or principal.login != user:
-                raise Problem(403, "Sign in first.")
             request = Request(
                 session=self._session,
                 principal=principal,
@@ -136,7 +139,7 @@ class CalgateApplication(Application):
             answer = problem.answer()
         except GatewayError as error:
             if isinstance(error, StoreError):
-                log.error("dav.store_failed", error=type(error).__name__, reason=str(error))
+                log.exception("dav.store_failed")
             answer = problem_of(error).answer()
         except Exception:
             log.exception("dav.failed", method=environ.get("REQUEST_METHOD"))

@@ -6,6 +6,7 @@ its equal-time ratchet, which block a worker thread, are never reached.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from radicale import config
@@ -27,7 +28,7 @@ class Auth(BaseAuth):
         super().__init__(standalone.extended(configuration, "auth") if session is None else configuration)
         self._session = session or standalone.session(self.configuration, "auth")
 
-    def get_external_login(self, environ: dict[str, Any]) -> tuple[()] | tuple[str, str]:
+    def get_external_login(self, environ: Mapping[str, Any]) -> tuple[()] | tuple[str, str]:
         """Return the verified login; nothing where Radicale runs alone."""
         if self._is_alone:
             return ()

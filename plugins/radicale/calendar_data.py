@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET  # noqa: S405 - types only, parsing is defusedxml's
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -93,9 +93,9 @@ class CalendarData:
     def _expanded(self, ical: bytes, window: Window) -> bytes:
         """Return the instances in the window as components of their own, in UTC (RFC 4791 §9.6.5)."""
         parsed = parse_object(ical, max_bytes=len(ical))
-        trees = by_component(parsed, read_tree(_Bytes(ical)))
-        head = [line for line in read_tree(_Bytes(ical)).lines]
-        parts = [b"BEGIN:VCALENDAR\r\n", *(fold(line) for _, line in head)]
+        root = read_tree(_Bytes(ical))
+        trees = by_component(parsed, root)
+        parts = [b"BEGIN:VCALENDAR\r\n", *(fold(line) for _, line in root.lines)]
         day_zone = parsed.floating_zone or self.zone
         bodies: dict[int, tuple[bytes, bytes]] = {}
         for instance in self._instances(parsed, window):
@@ -130,8 +130,6 @@ class CalendarData:
 
 
 def _only_overrides(parsed: ParsedObject) -> ParsedObject:
-    from dataclasses import replace
-
     return replace(parsed, master=None, components=parsed.overrides)
 
 

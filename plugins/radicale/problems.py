@@ -43,7 +43,8 @@ class Problem(Exception):
     def answer(self) -> Answer:
         """Return the answer with its DAV error body."""
         message = element("{urn:calgate:xml:ns}message", text(str(self)))
-        body = f'<?xml version="1.0" encoding="utf-8"?>\n<D:error {DECLARATIONS}>{self.condition}{message}</D:error>\n'
+        inner = f"<D:error {DECLARATIONS}>{self.condition}{message}</D:error>"
+        body = f'<?xml version="1.0" encoding="utf-8"?>\n{inner}\n'
         return Answer(self.status, {"Content-Type": XML_TYPE, **self.headers}, body.encode())
 
 

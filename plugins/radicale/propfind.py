@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET  # noqa: S405 - types only, parsing is defusedxml's
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -164,4 +164,6 @@ def _objects(
             href = request.href(request.principal.login, entry.slug, view.href_of(item), is_collection=False)
             yield multistatus.response(href, [(200, inner, "")])
         return
-    yield from map(object_properties.renderer(request, view, names), items)
+    render = object_properties.renderer(request, view, names)
+    for item in items:
+        yield render(item, "")

@@ -6,7 +6,7 @@ On a calendar that she made herself, name, colour and description change the cal
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET  # noqa: S405 - types only, parsing is defusedxml's
+import xml.etree.ElementTree as ET
 
 from gateway.domain.errors import InvalidInput
 from gateway.services import Transaction, access, calendar_properties, resources

@@ -1,4 +1,4 @@
-"""PUT of a calendar object (RFC 4791 §5.3.2): bytes kept as sent, everything else checked in one transaction."""
+"""PUT of a calendar object (RFC 4791 §5.3.2): bytes kept as sent, all else checked in one transaction."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ The commonest queries, all events of a time range, are decided by the index alon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -118,9 +118,10 @@ def _widened(time: TimeRange, *, by_zones: bool) -> Window:
     return Window(start=start, end=end)
 
 
-def _read(report: Report, ids: list[int]) -> Iterator[CalendarObject]:
+def _read(report: Report, ids: Sequence[int]) -> Iterator[CalendarObject]:
     for begin in range(0, len(ids), _BATCH):
-        found = {o.id: o for o in reading.by_ids(report.tx, report.calendar.id, ids[begin : begin + _BATCH])}
+        part = reading.by_ids(report.tx, report.calendar.id, ids[begin : begin + _BATCH])
+        found: dict[int, CalendarObject] = {one.id: one for one in part}
         for one in ids[begin : begin + _BATCH]:
             if one in found:
                 yield found[one]

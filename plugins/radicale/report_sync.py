@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET  # noqa: S405 - types only, parsing is defusedxml's
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 
 from gateway.domain.model import Change
 from gateway.services import changes, reading
-from gateway.services.reading import Summary
 from gateway.services.changes import MASKED
+from gateway.services.reading import Summary
 from plugins.radicale import multistatus
 from plugins.radicale.names import dav, element, text
 from plugins.radicale.object_properties import MODIFIED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-import xml.etree.ElementTree as ET  # noqa: S405 - types only, parsing is defusedxml's
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any
@@ -175,7 +175,7 @@ class Request:
         """Return the parsed body, None where it is empty.
 
         Raises:
-            Problem: 400 for what is not well-formed, has a DOCTYPE or nests too deep; 413 where it is too large.
+            Problem: 400 for what is not well-formed, has a DOCTYPE or nests too deep; 413 for too large.
         """
         if int(self.environ.get("CONTENT_LENGTH") or 0) > MAX_XML_BYTES:
             raise Problem(413, f"An XML body has at most {MAX_XML_BYTES} bytes.")

@@ -1,4 +1,4 @@
-"""The CalDAV door at ``/dav/``: sign-in, paths and bodies here, the protocol in the engine behind the bridge."""
+"""The CalDAV door at ``/dav/``: sign-in, paths and bodies here, the protocol behind the bridge."""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ def make_event(
     """Return one event; ``lines`` are further properties."""
     body = [
         "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//test//EN", "BEGIN:VEVENT", f"UID:{uid}",
-        "DTSTAMP:20260301T000000Z", f"DTSTART:{start}", f"DTEND:{end}", *lines, "END:VEVENT", "END:VCALENDAR", "",
+        "DTSTAMP:20260301T000000Z", f"DTSTART:{start}", f"DTEND:{end}", *lines, "END:VEVENT",
+        "END:VCALENDAR", "",
     ]  # fmt: skip
     return "\r\n".join(body).encode()
 
@@ -216,7 +217,7 @@ class World:
 
 
 def populate(db: Database, settings: Settings, now: datetime) -> dict[str, str]:
-    """Make alice (manages), bob (writes), carol (reads), dave (free/busy only); return their app passwords."""
+    """Make alice (manages), bob (writes), carol (reads), dave (free/busy); return their app passwords."""
     horizon = Limits.of(settings).horizon(now)
     passwords = {}
     with db.transaction(write=True) as tx:
