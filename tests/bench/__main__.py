@@ -163,7 +163,9 @@ class Bench:
             for number in range(self.size.puts + warm):
                 data = bench_event(600_000 + number, is_night=True)
                 for who, found in ((client, ours), (stock, theirs)):
-                    found.append(_timed(lambda who=who, data=data, number=number: who.put(f"n{number}.ics", data)))
+                    found.append(
+                        _timed(lambda who=who, data=data, number=number: who.put(f"n{number}.ics", data))
+                    )
         ours, theirs = ours[warm:], theirs[warm:]
         self.figures.append(
             Figure(
@@ -223,7 +225,9 @@ class Bench:
         ratios = found.get("of_nginx") or {}
         for name in ("304", "200 gzip"):
             self.figures.append(
-                Figure(name=f"feed of 500 events, {name}, of nginx", value=ratios.get(name), unit="x", line=0.2)
+                Figure(
+                    name=f"feed of 500 events, {name}, of nginx", value=ratios.get(name), unit="x", line=0.2
+                )
             )
         self.figures[-1].detail.update(found)
 
@@ -265,7 +269,9 @@ def _table(figures: list[Figure]) -> str:
 
 
 def _release() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip()
 
 
