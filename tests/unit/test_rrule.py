@@ -50,7 +50,8 @@ def rules(draw: st.DrawFn) -> str:
     if draw(st.booleans()):
         days = st.sampled_from(WEEKDAYS)
         # dateutil intersects days with and without an ordinal where both stand; the RFC unites them.
-        if freq in {"YEARLY", "MONTHLY"} and draw(st.booleans()):
+        is_free = not any(part.startswith(("BYMONTHDAY", "BYYEARDAY")) for part in parts)
+        if freq in {"YEARLY", "MONTHLY"} and is_free and draw(st.booleans()):
             days = st.tuples(st.sampled_from(["1", "2", "3", "-1", "-2"]), days).map("".join)
         parts.append("BYDAY=" + ",".join(draw(st.lists(days, min_size=1, max_size=3, unique=True))))
     if draw(st.booleans()):
@@ -61,7 +62,7 @@ def rules(draw: st.DrawFn) -> str:
         parts.append("BYSETPOS=" + draw(st.sampled_from(["1", "-1", "1,-1"])))
     if freq == "WEEKLY" and draw(st.booleans()):
         parts.append(f"WKST={draw(st.sampled_from(WEEKDAYS))}")
-    if draw(st.booleans()):
+    if not (within_a_day and parts) and draw(st.booleans()):
         parts.append(f"INTERVAL={draw(st.sampled_from([1, 2, 3, 5, 7]))}")
     return ";".join([f"FREQ={freq}", *parts])
 
