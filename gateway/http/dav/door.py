@@ -45,7 +45,7 @@ def add(app: web.Application, deps: Deps) -> None:
     )
     door = _Door(deps, bridge)
     app.router.add_route("*", MOUNT, door.serve)
-    app.router.add_route("*", MOUNT + "/{tail:.*}", door.serve)
+    app.router.add_route("*", MOUNT + r"/{tail:[\s\S]*}", door.serve)
     for path in discovery.WELL_KNOWN:
         app.router.add_route("*", path, door.well_known)
     for path in discovery.PROBED:

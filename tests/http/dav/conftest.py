@@ -226,7 +226,14 @@ def populate(db: Database, settings: Settings, now: datetime) -> dict[str, str]:
             passwords[login] = principals.new_app_password(tx, login, "test", now)[1]
         resources.add(tx, "room", kind=ResourceKind.ROOM, name="Room", horizon=horizon, now=now)
         resources.add(
-            tx, "free", kind=ResourceKind.PERSON, name="Free", policy="allow", horizon=horizon, now=now
+            tx,
+            "free",
+            kind=ResourceKind.PERSON,
+            name="Free",
+            policy="allow",
+            zone="Europe/Berlin",
+            horizon=horizon,
+            now=now,
         )
         resources.add(tx, "secret", kind=ResourceKind.ROOM, name="Secret", horizon=horizon, now=now)
         for slug in ("room", "free"):
