@@ -19,7 +19,9 @@ from gateway.store.schema import calendar_object, change, occurrence
 SEED = 20260302
 _HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//Bench//EN\r\n"
 _TAIL = "END:VCALENDAR\r\n"
-_WORDS = "review planning budget hiring design launch retro interview workshop lunch".split()
+_WORDS = (
+    "review", "planning", "budget", "hiring", "design", "launch", "retro", "interview", "workshop", "lunch",
+)  # fmt: skip
 
 
 def component(number: int, *, first: datetime, is_night: bool = False) -> str:
@@ -29,7 +31,9 @@ def component(number: int, *, first: datetime, is_night: bool = False) -> str:
     """
     choice = random.Random(SEED + number)
     day, hour = choice.randrange(360), 8 + choice.randrange(10)
-    start = first + timedelta(days=number % 360, hours=1) if is_night else first + timedelta(days=day, hours=hour)
+    start = (
+        first + timedelta(days=number % 360, hours=1) if is_night else first + timedelta(days=day, hours=hour)
+    )
     if is_night:
         start += timedelta(minutes=number // 360)
     end = start + timedelta(minutes=1 if is_night else 30 + 15 * choice.randrange(4))
@@ -95,7 +99,8 @@ def _load(tx: Transaction, slug: str, count: int) -> None:
                 | {"object_id": row["id"], "busy": 1, "is_all_day": False}
             )
             log.append(
-                place | {"seq": number + 1, "uid": uid, "op": "put", "etag": etag}
+                place
+                | {"seq": number + 1, "uid": uid, "op": "put", "etag": etag}
                 | {"origin": "bench", "at_utc": now}
             )
         tx.execute(insert(calendar_object), objects)
