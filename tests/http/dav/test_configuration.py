@@ -58,9 +58,7 @@ def test_the_shipped_file_and_the_installed_radicale_are_fine(settings: Settings
         ("headers", "Set-Cookie", "a=b"),
     ],
 )
-def test_an_unsafe_option_is_refused_by_name(
-    tmp_path: Path, section: str, option: str, value: str
-) -> None:
+def test_an_unsafe_option_is_refused_by_name(tmp_path: Path, section: str, option: str, value: str) -> None:
     settings = Settings(data=tmp_path, radicale_conf=changed(tmp_path, section, option, value))
     (problem,) = door.check(settings)
     assert f"[{section}]" in problem
