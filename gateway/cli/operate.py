@@ -70,7 +70,9 @@ def migrate(op: Operator) -> None:
 
 def backup(
     op: Operator,
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where to; it must not exist yet.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Where to; an older backup there is replaced.")
+    ],
     with_keys: Annotated[
         Path | None,
         typer.Option(metavar="KEYFILE", help="Also write the keys there, encrypted by a passphrase."),

@@ -151,7 +151,7 @@ def _identity(components: Sequence[Component]) -> tuple[str, str]:
     kinds = {str(c.name) for c in components}
     for kind in sorted(kinds):
         if kind not in SUPPORTED_COMPONENTS:
-            raise UnsupportedComponent(kind, SUPPORTED_COMPONENTS)
+            raise UnsupportedComponent(kind[:40], SUPPORTED_COMPONENTS)
     if len(kinds) > 1:
         raise InvalidCalendarObject(f"{' and '.join(sorted(kinds))} cannot share one object; send them apart")
     uids: list[str] = []
@@ -222,7 +222,7 @@ def _master_and_overrides(
         if key in seen:
             raise InvalidCalendarObject(
                 "two overrides have the same RECURRENCE-ID; keep one",
-                line=_line(component),
+                line=_line(component, "RECURRENCE-ID"),
                 property_name="RECURRENCE-ID",
             )
         seen.add(key)

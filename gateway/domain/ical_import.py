@@ -7,6 +7,7 @@ one while they are asked for.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterator
@@ -112,6 +113,7 @@ def split_import(data: bytes, *, max_object_bytes: int) -> ImportFile:
     Raises:
         InvalidCalendarData: there is no VCALENDAR in it at all.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
     scan = _scan(data)
     if not scan.headers:
         raise InvalidCalendarData("this is not a calendar file; it must begin with BEGIN:VCALENDAR", line=1)

@@ -293,9 +293,9 @@ class _Series:
         overridden.add(recurrence_id)
         start = face.moment.instant
         self._keep(face, start, face.end(face.moment.wall, start), recurrence_id)
-        if str(value.params.get("RANGE", "")).upper() == "THISANDFUTURE":
-            base = _base_wall(name, recurrence_id, face)
-            ranges.append((recurrence_id, face, face.moment.wall - base))
+        if master is not None and str(value.params.get("RANGE", "")).upper() == "THISANDFUTURE":
+            named = name.wall if name.is_date else to_wall_clock(recurrence_id, master.moment.zone)
+            ranges.append((recurrence_id, face, face.moment.wall - _base_wall(named, face)))
 
     # -- the master
 
@@ -328,7 +328,7 @@ class _Series:
                 self._keep(face, start, end or face.end(wall, start), start)
                 continue
             _, later, shift = ranges[index]
-            moved = _base_wall(_Moment(wall, moment.zone, moment.is_date), start, later) + shift
+            moved = _base_wall(wall, later) + shift
             instant = to_instant(moved, later.moment.zone)
             self._keep(later, instant, later.end(moved, instant), start)
 
@@ -447,13 +447,9 @@ def _minus(wall: datetime, span: timedelta) -> datetime:
         return _FIRST if span > _ZERO else _LAST
 
 
-def _base_wall(name: _Moment, instant: datetime, face: _Face) -> datetime:
-    """Return the wall clock of an instance in the zone of the override that moves it."""
-    if name.is_date:
-        return name.wall
-    if face.moment.is_date:
-        return datetime.combine(name.wall, _MIDNIGHT)
-    return to_wall_clock(instant, face.moment.zone)
+def _base_wall(wall: datetime, face: _Face) -> datetime:
+    """Return what a shift is added to: the series' own wall clock, so that the new hour is kept all year."""
+    return datetime.combine(wall, _MIDNIGHT) if face.moment.is_date else wall
 
 
 def _nominal(value: Any) -> tuple[int, timedelta]:

@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """The far end of a request: ``address`` is an IP address or ``unknown``, ``host`` as the client wrote it."""
+    """The far end of a request: ``address`` is an IP or ``unknown``, ``host`` as the client wrote it."""
 
     address: str
     scheme: str

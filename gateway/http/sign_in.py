@@ -100,12 +100,9 @@ class SignIn:
             self._note_use(found.password)
             return found.principal
         marks = [self._mark(login, password) for password in passwords]
-        if found is not None:
-            remembered = self._verified.get(login)
-            if remembered is not None and remembered[0] == found.version:
-                if any(hmac.compare_digest(remembered[1], mark) for mark in marks):
-                    self._metrics.sign_ins.labels("ok").inc()
-                    return found.principal
+        if found is not None and self._is_remembered(login, found.version, marks):
+            self._metrics.sign_ins.labels("ok").inc()
+            return found.principal
         keys = (f"account:{login}", f"address:{address}")
         wait_s = self._throttle.wait_s(*keys)
         if wait_s:
@@ -156,6 +153,12 @@ class SignIn:
     def _mark(self, login: str, password: str) -> bytes:
         text = f"{login}\0{password}".encode("utf-8", "surrogatepass")
         return hashlib.blake2b(text, key=self._key, digest_size=32).digest()
+
+    def _is_remembered(self, login: str, version: int, marks: list[bytes]) -> bool:
+        known = self._verified.get(login)
+        if known is None or known[0] != version:
+            return False
+        return any(hmac.compare_digest(known[1], mark) for mark in marks)
 
     def _remember(self, login: str, version: int, mark: bytes) -> None:
         self._verified[login] = (version, mark)

@@ -12,7 +12,9 @@ import hashlib
 import json
 import os
 import secrets
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,11 @@ __all__ = ["Backup", "Keys", "Restored", "backup", "read_keys", "restore", "writ
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
+# zipfile, zlib and json report damage in many ways, all of which mean the same here.
+_DAMAGE = (
+    zipfile.BadZipFile, zlib.error, struct.error, KeyError, ValueError, TypeError, AttributeError, EOFError,
+    RuntimeError, OverflowError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +60,14 @@ class Restored:
 
 
 def backup(db: Database, target: Path, *, now: datetime) -> Backup:
-    """Write the database as it is at one instant to ``target``.
+    """Write the database as it is at one instant to ``target``; an older backup there is replaced.
 
     Raises:
-        AlreadyExists: there is such a file.
+        AlreadyExists: there is another file of this name.
         StoreFull: the disk is full; nothing is left behind.
     """
-    if target.exists():
-        raise AlreadyExists(f"{target} exists; choose another name.")
+    if target.exists() and not _is_backup(target):
+        raise AlreadyExists(f"{target} exists and is no backup; choose another name.")
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -151,6 +158,14 @@ def _release() -> str:
         return "unknown"
 
 
+def _is_backup(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _MANIFEST in archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
 def _flush_directory(path: Path) -> None:
     directory = os.open(path, os.O_RDONLY)
     try:
@@ -164,10 +179,14 @@ def _flush_directory(path: Path) -> None:
 
 @contextmanager
 def _opened(source: Path) -> Iterator[zipfile.ZipFile]:
+    opened = False
     try:
         with zipfile.ZipFile(source) as archive:
+            opened = True
             yield archive
-    except zipfile.BadZipFile as error:
+    except _DAMAGE as error:
+        if opened:
+            raise
         raise InvalidInput(f"{source} is damaged or no backup of Calgate; nothing was changed.") from error
     except FileNotFoundError as error:
         raise InvalidInput(f"There is no file {source}.") from error
@@ -184,8 +203,7 @@ def _checked(archive: zipfile.ZipFile) -> dict[str, Any]:  # Any: JSON
             if _sha256(archive, name) != member["sha256"]:
                 raise InvalidInput(f"The backup is damaged (table {name}); nothing was changed.")
         datetime.fromisoformat(manifest["made_at_utc"])
-    # zlib and zipfile report damage in several ways, all of which mean the same here.
-    except (KeyError, ValueError, TypeError, AttributeError, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise InvalidInput("The backup is damaged or no backup of Calgate; nothing was changed.") from error
     return manifest
 
@@ -202,14 +220,12 @@ def _refuse_newer(manifest: dict[str, Any]) -> None:  # Any: JSON
 
 
 def _sha256(archive: zipfile.ZipFile, name: str) -> str:
-    import zlib
-
     digest = hashlib.sha256()
     try:
         with archive.open(f"{name}.jsonl") as member:
             while part := member.read(1 << 20):
                 digest.update(part)
-    except (zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise InvalidInput(f"The backup is damaged (table {name}); nothing was changed.") from error
     return digest.hexdigest()
 
@@ -243,6 +259,8 @@ def _load(
             " feed links again. Nothing was changed."
         )
     dump.finish(tx, drops_sealed=drops_sealed)
+    if drops_sealed:
+        instance.drop(tx, "demo")  # the ways in of the demo are sealed, too
     epoch = instance.new_epoch(tx)
     made_at = datetime.fromisoformat(manifest["made_at_utc"])
     audit.record(

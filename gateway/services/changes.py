@@ -11,7 +11,10 @@ from gateway.domain.model import Calendar, CalendarId, Change
 from gateway.services.objects import lock
 from gateway.store import calendars as calendar_store
 from gateway.store import changes as change_store
+from gateway.store.changes import MASKED
 from gateway.store.database import Transaction
+
+__all__ = ["MASKED", "ChangeSet", "position", "prune", "since", "token"]
 
 _TOKEN = re.compile(r"urn:calgate:sync:([0-9a-f]{8,40}):([0-9a-f]{8}):(0|[1-9][0-9]{0,17})")
 

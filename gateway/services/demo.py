@@ -1,7 +1,7 @@
 """The demo organisation: people, rooms, equipment, departments, rights and two months of schedule.
 
 Made once, in an empty instance only, in one transaction: a start that is killed half way has made nothing.
-The ways in (a feed link, a login with an app password) are kept sealed, so that a later start prints the same.
+The ways in (a feed link, a login with an app password) are kept sealed: a later start prints the same.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def _prepare(tx: Transaction, settings: Settings, sealer: Sealer, *, now: dateti
         return WaysIn(**json.loads(sealer.open(_KEY, 0, kept.encode())))
     if principals.list_(tx) or resources.list_(tx):
         return None
-    ways_in = _make(tx, settings, sealer, now=now)
+    ways_in = _make(tx, settings, now=now)
     instance.put(tx, _KEY, sealer.seal(_KEY, 0, json.dumps(asdict(ways_in))).decode())
     return ways_in
 
 
-def _make(tx: Transaction, settings: Settings, sealer: Sealer, *, now: datetime) -> WaysIn:
+def _make(tx: Transaction, settings: Settings, *, now: datetime) -> WaysIn:
     limits = Limits.of(settings)
     horizon = limits.horizon(now)
     for login, name, zone in _PEOPLE:

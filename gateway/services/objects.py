@@ -23,8 +23,8 @@ from gateway.domain.model import (
     CalendarId,
     CalendarObject,
     Change,
-    Classification,
     ClashReport,
+    Classification,
     ConflictPolicy,
     ObjectId,
     PrincipalId,
@@ -50,6 +50,9 @@ class Origin:
 
     label: str
     principal_id: PrincipalId | None = None
+
+
+_EXPIRY = Origin(label="expiry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,22 +93,25 @@ def put(
 
     Raises:
         PreconditionFailed: something else is there; nothing was changed.
-        UidConflict: the UID is in the calendar under another href.
-        InvalidCalendarObject: the href holds another UID.
+        UidConflict: the UID is in the calendar under another href, or the href holds another UID.
         Clash: the time is taken and the policy refuses.
         NotFound: the calendar is gone.
     """
     check_href(href)
     calendar = lock(tx, calendar_id)
     prepared = refresh(prepared, calendar, limits)
-    expire_holds(tx, calendar, now=now)
-    existing = object_store.by_href(tx, calendar_id, href)
+    uid = prepared.parsed.uid
+    met = object_store.met_by_write(tx, calendar_id, href=href, uid=uid, now=now)
+    for one in met:
+        if one.is_over(now):
+            _remove(tx, one, origin=_EXPIRY, now=now)
+    there = [one for one in met if not one.is_over(now)]
+    existing = next((one for one in there if one.href == href), None)
     condition.check(existing.etag if existing else None)
-    if existing is None:
-        holder = object_store.by_uid(tx, calendar_id, prepared.parsed.uid)
-        if holder is not None:
-            raise UidConflict(holder.href)
-    elif existing.uid != prepared.parsed.uid:
+    holder = next((one for one in there if one.uid == uid), None)
+    if holder is not None and holder.href != href:
+        raise UidConflict(holder.href)
+    if existing is not None and existing.uid != uid:
         raise UidConflict(existing.href)
     return store(
         tx, calendar, href, prepared, existing, origin=origin, now=now, limits=limits, on_clash=on_clash
@@ -129,17 +135,17 @@ def store(
     if existing is not None and existing.etag == etag and existing.kind is prepared.kind:
         return PutResult(etag=etag, seq=existing.seq, is_created=False, is_changed=False)
     spans = prepared.expansion.occurrences
+    policy = on_clash or calendar.resource.policy
     clashes = conflicts.check(
         tx,
         calendar,
         spans,
-        policy=on_clash or calendar.resource.policy,
+        policy=policy,
         object_id=existing.id if existing else None,
         now=now,
         limits=limits,
     )
-    longest = longest_s(prepared)
-    seq = calendar_store.bump(tx, calendar.id, longest_s=longest if longest > calendar.max_duration_s else 0)
+    seq = calendar_store.bump(tx, calendar.id, longest_s=longest_s(prepared))
     values = columns(prepared, etag=etag, seq=seq, now=now)
     if existing is None:
         _note_visibility(tx, calendar.id, href, seq, prepared.parsed.classification)
@@ -161,7 +167,16 @@ def store(
             calendar_properties.put(tx, calendar.id, None, CLASS_SEQ, str(seq))
         object_store.update_one(tx, object_id, values | {"revision": existing.revision + 1})
         occurrence_store.replace(tx, calendar.id, object_id, spans)
-    guard_slots(tx, calendar, object_id, prepared, is_strict=not clashes, until=now + limits.booking_window)
+    guard_slots(
+        tx,
+        calendar,
+        object_id,
+        prepared,
+        # Only a write that may be refused meets the belt: what is allowed must not fail on it.
+        is_strict=policy is ConflictPolicy.REFUSE,
+        is_new=existing is None,
+        until=now + limits.booking_window,
+    )
     _log(tx, calendar.id, seq, href, prepared.parsed.uid, op="put", etag=etag, origin=origin, now=now)
     return PutResult(etag=etag, seq=seq, is_created=existing is None, is_changed=True, clashes=clashes)
 
@@ -243,7 +258,7 @@ def expire_holds(tx: Transaction, calendar: Calendar, *, now: datetime) -> int:
     """Delete the holds of a locked calendar whose time is over; return how many."""
     over = object_store.expired(tx, calendar.id, now)
     for hold in over:
-        _remove(tx, hold, origin=Origin(label="expiry"), now=now)
+        _remove(tx, hold, origin=_EXPIRY, now=now)
     return len(over)
 
 
@@ -287,11 +302,12 @@ def guard_slots(
     prepared: Prepared,
     *,
     is_strict: bool,
+    is_new: bool = False,
     until: datetime | None = None,
 ) -> None:
-    """Lay the belt of PostgreSQL where one booking at a time is the rule.
+    """Lay the belt of PostgreSQL where one booking at a time is the rule, and take it off elsewhere.
 
-    ``until``: a series is guarded only as far as it is checked.
+    ``is_new``: the object has no slots yet. ``until``: a series is guarded only as far as it is checked.
     """
     resource = calendar.resource
     is_guarded = (
@@ -304,7 +320,9 @@ def guard_slots(
         spans = prepared.expansion.occurrences
         if until is not None and len(spans) > 1:
             spans = tuple(span for span in spans if span.start < until)
-        occurrence_store.guard(tx, calendar.id, object_id, spans, is_strict=is_strict)
+        occurrence_store.guard(tx, calendar.id, object_id, spans, is_strict=is_strict, is_new=is_new)
+    elif not is_new:
+        occurrence_store.release(tx, object_id)
 
 
 def _remove(tx: Transaction, stored: CalendarObject, *, origin: Origin, now: datetime) -> int:
@@ -336,7 +354,7 @@ def _transfer(
     prepared = reread(moved, target)
     spans = prepared.expansion.occurrences
     policy = target.resource.policy
-    clashes = conflicts.check(tx, target, spans, policy=policy, object_id=moved.id, now=now, limits=limits)
+    conflicts.check(tx, target, spans, policy=policy, object_id=moved.id, now=now, limits=limits)
     gone = calendar_store.bump(tx, moved.calendar_id)
     seq = calendar_store.bump(tx, target.id, longest_s=longest_s(prepared))
     values = span_columns(prepared) | {
@@ -347,7 +365,8 @@ def _transfer(
     }
     object_store.update_one(tx, moved.id, values)
     occurrence_store.replace(tx, target.id, moved.id, spans)
-    guard_slots(tx, target, moved.id, prepared, is_strict=not clashes, until=now + limits.booking_window)
+    is_strict = policy is ConflictPolicy.REFUSE
+    guard_slots(tx, target, moved.id, prepared, is_strict=is_strict, until=now + limits.booking_window)
     _note_visibility(tx, target.id, href, seq, moved.classification)
     _log_gone(tx, moved, gone, origin=origin, now=now)
     _log(tx, target.id, seq, href, moved.uid, op="put", etag=moved.etag, origin=origin, now=now)
@@ -367,7 +386,7 @@ def _note_visibility(
 
 def _log_gone(tx: Transaction, gone: CalendarObject, seq: int, *, origin: Origin, now: datetime) -> None:
     # A tombstone remembers whether the object was masked, so that nobody learns the name of one.
-    mark = MASKED if gone.classification else None
+    mark = f"{MASKED}{gone.creator_id or 0}" if gone.classification else None
     _log(tx, gone.calendar_id, seq, gone.href, gone.uid, op="delete", etag=mark, origin=origin, now=now)
 
 

@@ -11,7 +11,8 @@ from gateway.domain.model import CalendarId, Change
 from gateway.store.database import Transaction
 from gateway.store.schema import change
 
-MASKED = "masked"  # in the etag of a tombstone: the object was not public
+_INSERT = insert(change)
+MASKED = "masked:"  # begins the etag of a tombstone whose object was not public; who made it follows
 
 
 def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | None:
@@ -23,13 +24,13 @@ def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | No
         .limit(1)
     )
     row = tx.execute(query).one_or_none()
-    return None if row is None else bool(row.etag == MASKED)
+    return None if row is None else (row.etag or "").startswith(MASKED)
 
 
 def append(tx: Transaction, changes: Sequence[Change]) -> None:
     """Write lines whose numbers ``calendars.bump`` has just given out in this transaction."""
     tx.execute(
-        insert(change),
+        _INSERT,
         [
             {
                 "calendar_id": one.calendar_id,

@@ -1,4 +1,4 @@
-"""The bridge from aiohttp to a WSGI application: a bounded pool of threads, a bounded body, a bounded wait."""
+"""The bridge from aiohttp to a WSGI application: bounded are the threads, the body and the wait."""
 
 from __future__ import annotations
 
@@ -117,19 +117,24 @@ async def read_body(request: web.Request, *, limit: int, timeout_s: float) -> tu
     if request.content_length is not None and request.content_length > limit:
         raise TooBig
     body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the bridge closes it
-    length = 0
     try:
         async with asyncio.timeout(timeout_s):
-            async for chunk in request.content.iter_any():
-                length += len(chunk)
-                if length > limit:
-                    raise TooBig
-                body.write(chunk)
+            length = await _copy(request, body, limit)
     except BaseException:
         body.close()
         raise
     body.seek(0)
     return body, length
+
+
+async def _copy(request: web.Request, body: IO[bytes], limit: int) -> int:
+    length = 0
+    async for chunk in request.content.iter_any():
+        length += len(chunk)
+        if length > limit:
+            raise TooBig
+        body.write(chunk)
+    return length
 
 
 def environ_of(
@@ -176,7 +181,8 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status)
         _copy_headers(response, answer, has_body=False)
         response.content_length = file.seek(0, 2)
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        # A compressed answer to HEAD would end in the trailer of gzip.
+        if "gzip" in request.headers.get("Accept-Encoding", "") and request.method != "HEAD":
             response.content_length = None
             response.enable_compression(web.ContentCoding.gzip)
         await response.prepare(request)

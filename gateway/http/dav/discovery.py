@@ -27,7 +27,6 @@ PROBED = (
     r"/caldav{tail:(/.*)?}",
     r"/SOGo/dav/{tail:.*}",
 )
-_CURRENT = "current-user-principal"
 _NAME = re.compile(r"\{([^}]*)\}(.+)")
 
 
@@ -49,7 +48,9 @@ def propfind(request_path: str, principal: Principal, body: bytes) -> web.Respon
     """
     home = principal_path(principal)
     found = {
-        "{DAV:}current-user-principal": f"<D:current-user-principal><D:href>{home}</D:href></D:current-user-principal>",
+        "{DAV:}current-user-principal": (
+            f"<D:current-user-principal><D:href>{home}</D:href></D:current-user-principal>"
+        ),
         "{DAV:}principal-URL": f"<D:principal-URL><D:href>{home}</D:href></D:principal-URL>",
         "{DAV:}principal-collection-set": (
             f"<D:principal-collection-set><D:href>{MOUNT}/</D:href></D:principal-collection-set>"

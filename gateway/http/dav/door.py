@@ -1,4 +1,4 @@
-"""The CalDAV door at ``/dav/``: sign-in, paths and bodies here, the protocol in the engine behind the bridge."""
+"""The CalDAV door at ``/dav/``: sign-in, paths and bodies here, the protocol behind the bridge."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def add(app: web.Application, deps: Deps) -> None:
     )
     door = _Door(deps, bridge)
     app.router.add_route("*", MOUNT, door.serve)
-    app.router.add_route("*", MOUNT + "/{tail:.*}", door.serve)
+    app.router.add_route("*", MOUNT + r"/{tail:[\s\S]*}", door.serve)
     for path in discovery.WELL_KNOWN:
         app.router.add_route("*", path, door.well_known)
     for path in discovery.PROBED:
