@@ -180,14 +180,18 @@ class FeedDoor:
         )
         _warn(hit, face, settings.feed_budget_bytes)
         modified = format_datetime(last_modified(face.changed_at_utc, scene.today), usegmt=True)
-        return entry_of(_tag(hit, kind, now), face, modified, allows_gzip=hit.allows_gzip)
+        return entry_of(_tag(hit, kind, now), face.body, modified, allows_gzip=hit.allows_gzip)
 
     async def _page(
         self, request: web.Request, hit: FeedHit, secret: str, digest: bytes, now: datetime
     ) -> web.StreamResponse:
-        return await page.answer(
-            request, hit, self._deps, self._lookup, secret=secret, digest=digest, now=now
-        )
+        try:
+            return await page.answer(
+                request, hit, self._deps, self._lookup, self._cache, secret=secret, digest=digest, now=now
+            )
+        except NotFound:
+            self._outcomes["refused"].inc()
+            return _not_found()
 
 
 class _State:

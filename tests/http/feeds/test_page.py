@@ -32,7 +32,7 @@ def fill(world: World) -> None:
     world.resource("room", name="Room Lindau", color="#3366cc")
     times = ("DTSTART;TZID=Europe/Berlin:20260302T100000", "DTEND;TZID=Europe/Berlin:20260302T113000")
     world.put("room", event("a", *times, "RRULE:FREQ=WEEKLY", "SUMMARY:Planning", "LOCATION:Left half"))
-    world.put("room", event("b", *times, f"SUMMARY:{EVIL}", "CLASS:PUBLIC"))
+    world.put("room", event("b", "DTSTART:20260306T100000Z", "DTEND:20260306T120000Z", f"SUMMARY:{EVIL}"))
     world.put(
         "room", event("c", "DTSTART;VALUE=DATE:20260303", "DTEND;VALUE=DATE:20260306", "SUMMARY:Trade fair")
     )
