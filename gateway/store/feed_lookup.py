@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from gateway.store.database import Database, Transaction
 
-_KEPT = 4096  # answers remembered between two commits of anybody
+_KEPT = 1024  # answers remembered between two commits of anybody
 
 # Ownership and grants as in services.access, for the face "feed"; a test compares the two.
 _SQL = """
