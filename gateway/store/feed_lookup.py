@@ -77,13 +77,20 @@ class FeedLookup:
         self._version: object = None
         self._known: dict[bytes, FeedHit] = {}
 
-    def find_local(self, secret_hash: bytes) -> FeedHit | None:
-        """Return the live feed of a secret, on SQLite, always from the same thread."""
+    def refresh_local(self) -> None:
+        """Forget what was found before where anybody has committed since; on SQLite only."""
         cursor = self._cursor or self._connect()
         version = cursor.execute("PRAGMA data_version").fetchone()
         if version != self._version:
             self._known.clear()
             self._version = version
+
+    def find_local(self, secret_hash: bytes) -> FeedHit | None:
+        """Return the live feed of a secret as of the last refresh or later, on SQLite.
+
+        Always call it from one thread, after ``refresh_local``.
+        """
+        cursor = self._cursor
         hit = self._known.get(secret_hash)
         if hit is None:
             hit = _hit(cursor.execute(_SQL, {"hash": secret_hash}).fetchall())

@@ -67,6 +67,7 @@ class FeedDoor:
         self._lookup = FeedLookup(deps.db)
         self._cache = Cache(deps.settings.feed_cache_bytes)
         self._ledger = Ledger(deps.db, deps.clock)
+        self._is_fresh = False
         self._renderers: dict[object, asyncio.Lock] = {}
         self._outcomes = {
             name: deps.metrics.feed_answers.labels(name)
@@ -89,7 +90,7 @@ class FeedDoor:
         now = self._deps.clock()
         digest = secret_hash(secret)
         hit = (
-            self._lookup.find_local(digest)
+            self._find_local(digest)
             if self._lookup.is_local
             else await self._deps.db.aread(self._lookup.find, digest)
         )
@@ -106,6 +107,21 @@ class FeedDoor:
         if kind == "html":
             return await self._page(request, hit, secret, digest, now)
         return await self._file(request, hit, kind, secret, digest, now)
+
+    def _find_local(self, digest: bytes) -> FeedHit | None:
+        """Find a feed on the loop's own thread.
+
+        Requests that one turn of the loop handles were all received before it, so they share one look at the
+        database: none of them can have been sent after a revocation that this look did not see.
+        """
+        if not self._is_fresh:
+            self._lookup.refresh_local()
+            self._is_fresh = True
+            asyncio.get_running_loop().call_soon(self._turn_ended)
+        return self._lookup.find_local(digest)
+
+    def _turn_ended(self) -> None:
+        self._is_fresh = False
 
     async def _file(
         self, request: web.Request, hit: FeedHit, kind: str, secret: str, digest: bytes, now: datetime
