@@ -26,7 +26,12 @@ def test_pain_60_a_taken_slot_is_refused_at_once_with_the_reason(world: Any, eve
     for_manager = world.alice.put(room("alice", "two.ics"), late)
     assert for_manager.xml.findtext(".//{urn:calgate:xml:ns}holder") == "Bob"
     assert world.bob("GET", room("bob", "two.ics")).status == 404
-    assert world.bob.put(room("bob", "two.ics"), event("two", start="20260310T100000Z", end="20260310T110000Z")).status == 201
+    assert (
+        world.bob.put(
+            room("bob", "two.ics"), event("two", start="20260310T100000Z", end="20260310T110000Z")
+        ).status
+        == 201
+    )
 
 
 def test_moving_into_a_taken_slot_is_refused_and_nothing_is_lost(world: Any, event: Any) -> None:
@@ -43,7 +48,9 @@ def test_where_the_policy_warns_the_object_is_stored_and_a_header_tells(world: A
     world.bob.put(room("bob", "one.ics"), event("one"))
     answer = world.bob.put(room("bob", "two.ics"), event("two"))
     assert answer.status == 201
-    assert answer.headers["Calgate-Warning"] == "clash; resource=room; taken=2026-03-10T09:00Z/2026-03-10T10:00Z"
+    assert (
+        answer.headers["Calgate-Warning"] == "clash; resource=room; taken=2026-03-10T09:00Z/2026-03-10T10:00Z"
+    )
 
 
 def test_of_twenty_writers_racing_for_one_slot_one_wins(world: Any) -> None:

@@ -39,9 +39,7 @@ def test_pain_56_every_permitted_resource_is_a_plain_calendar_in_the_own_home(wo
             assert kinds == {"{DAV:}collection", CAL + "calendar"}
 
 
-@pytest.mark.parametrize(
-    ("login", "can_write"), [("alice", True), ("bob", True), ("carol", False)]
-)
+@pytest.mark.parametrize(("login", "can_write"), [("alice", True), ("bob", True), ("carol", False)])
 def test_pain_57_privileges_are_exact_and_a_refused_put_says_why(
     sqlite_world: Any, event: Any, login: str, can_write: bool
 ) -> None:
@@ -66,9 +64,9 @@ def test_other_homes_are_refused_alike_whether_they_exist_or_not(sqlite_world: A
             body = f"<D:propertyupdate {NS}/>" if method == "PROPPATCH" else ""
             answer = bob(method, path if method != "MKCALENDAR" else path + "new/", body, Depth="0")
             assert answer.status in {403, 404}, (method, path)
-    assert bob.propfind("/dav/alice/").body.replace(b"alice", b"") == bob.propfind("/dav/nobody/").body.replace(
-        b"nobody", b""
-    )
+    assert bob.propfind("/dav/alice/").body.replace(b"alice", b"") == bob.propfind(
+        "/dav/nobody/"
+    ).body.replace(b"nobody", b"")
     assert bob.propfind("/dav/BOB/", "D:displayname").hrefs == ["/dav/bob/"]
 
 
@@ -96,7 +94,10 @@ def test_live_properties_of_a_calendar(world: Any, event: Any) -> None:
         "IC:calendar-color",
     )  # fmt: skip
     reply = world.bob.propfind(path, *names)
-    assert statuses(reply) == {name.partition(":")[2]: 200 for name in names} | {"nope": 404, "calendar-color": 404}
+    assert statuses(reply) == {name.partition(":")[2]: 200 for name in names} | {
+        "nope": 404,
+        "calendar-color": 404,
+    }
     node = reply.by_href()[path]
     assert node.findtext(OK + "{DAV:}displayname") == "Free"
     assert node.findtext(OK + CAL + "max-resource-size") == str(64 * 1024)
@@ -148,8 +149,10 @@ def test_colour_order_and_name_are_per_person(world: Any) -> None:
     other = world.bob.propfind(FREE.format("bob"), *asked)
     assert statuses(other) == {"calendar-color": 404, "calendar-order": 404, "displayname": 200}
     assert other.xml.findtext(".//{DAV:}displayname") == "Free"
-    proppatch(world.carol, FREE.format("carol"), f"<D:remove><D:prop><IC:calendar-color/></D:prop></D:remove>")
-    assert statuses(world.carol.propfind(FREE.format("carol"), "IC:calendar-color")) == {"calendar-color": 404}
+    proppatch(world.carol, FREE.format("carol"), "<D:remove><D:prop><IC:calendar-color/></D:prop></D:remove>")
+    assert statuses(world.carol.propfind(FREE.format("carol"), "IC:calendar-color")) == {
+        "calendar-color": 404
+    }
 
 
 def test_properties_that_nobody_knows_are_kept_whole(world: Any) -> None:
@@ -163,14 +166,18 @@ def test_properties_that_nobody_knows_are_kept_whole(world: Any) -> None:
 def test_a_protected_property_is_refused_and_nothing_is_lost(world: Any) -> None:
     dav, path = world.bob, FREE.format("bob")
     proppatch(dav, path, setting("<IC:calendar-order>7</IC:calendar-order>"))
-    mixed = setting("<IC:calendar-order>9</IC:calendar-order><D:resourcetype><D:collection/></D:resourcetype>")
+    mixed = setting(
+        "<IC:calendar-order>9</IC:calendar-order><D:resourcetype><D:collection/></D:resourcetype>"
+    )
     reply = proppatch(dav, path, mixed)
     assert statuses(reply) == {"calendar-order": 424, "resourcetype": 403}
     assert reply.xml.find(".//{DAV:}error/{DAV:}cannot-modify-protected-property") is not None
     after = dav.propfind(path, "IC:calendar-order", "D:resourcetype")
     assert after.xml.findtext(".//{http://apple.com/ns/ical/}calendar-order") == "7"
     assert after.xml.find(f".//{CAL}calendar") is not None
-    assert statuses(proppatch(dav, "/dav/bob/", setting("<D:displayname>x</D:displayname>"))) == {"displayname": 403}
+    assert statuses(proppatch(dav, "/dav/bob/", setting("<D:displayname>x</D:displayname>"))) == {
+        "displayname": 403
+    }
     assert proppatch(dav, path, setting(f"<o xmlns='urn:o'>{'x' * 20_000}</o>")).status == 403
 
 
