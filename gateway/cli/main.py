@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import doctor, grant, groups, operate, person, resource, transfer
+from gateway.cli import doctor, feed, grant, groups, operate, person, resource, transfer
 from gateway.cli.command import REFUSED, report
 
 INTERRUPTED = 130
@@ -30,6 +30,7 @@ app.add_typer(resource.app)
 app.add_typer(person.app)
 app.add_typer(groups.app)
 app.add_typer(grant.app)
+app.add_typer(feed.app)
 transfer.register(app)
 doctor.register(app)
 

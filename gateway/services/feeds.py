@@ -169,9 +169,28 @@ def list_(tx: Transaction, *, address: str | None = None, owner: str | None = No
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedNames:
+    """What a feed shows and whose it is, as the CLI names them."""
+
+    resources: list[str]
+    owner: str | None
+
+
+def names_of(tx: Transaction, feed: Feed) -> FeedNames:
+    """Return the names behind a feed's ids."""
+    found = [resource_store.by_id(tx, each) for each in feed.resource_ids]
+    person = principal_store.by_id(tx, feed.owner_id) if feed.owner_id is not None else None
+    return FeedNames(
+        resources=[resources.address(tx, each) for each in found if each is not None],
+        owner=person.login if person is not None else None,
+    )
+
+
 def set_(
     tx: Transaction,
     feed_id: str,
+    /,
     *,
     now: datetime,
     actor: str = OPERATOR,

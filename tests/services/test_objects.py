@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource as process_limits
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -188,13 +188,13 @@ class TestPreconditions:
             if_none_match=condition.if_none_match
             and tuple(one.format(etag=etag) for one in condition.if_none_match),
         )
+        deeds: dict[str, Callable[[], object]] = {
+            "put": lambda: world.put(room, "a.ics", vevent("a", title="New"), condition=filled),
+            "delete": lambda: world.delete(room, "a.ics", filled),
+            "move": lambda: world.move(room, "a.ics", room, "b.ics", condition=filled),
+        }
         with pytest.raises(PreconditionFailed):
-            if deed == "put":
-                world.put(room, "a.ics", vevent("a", title="New"), condition=filled)
-            elif deed == "delete":
-                world.delete(room, "a.ics", filled)
-            else:
-                world.move(room, "a.ics", room, "b.ics", condition=filled)
+            deeds[deed]()
         assert world.listing(room) == {"a.ics": etag}
         assert world.calendar(room).seq == 1
 
@@ -397,6 +397,12 @@ class TestFullDisk:
     def world(self, sqlite_db: Database) -> World:
         return World(sqlite_db)
 
+    def _fill(self, world: World, room: Calendar, done: dict[str, str]) -> None:
+        """Write for ever; ``done`` is what was acknowledged."""
+        for number in range(2000):
+            data = vevent(f"f{number}", at(number % 300), None, "DESCRIPTION:" + "x" * 3000)
+            done[f"f{number}"] = world.put(room, f"f{number}", data, on_clash=ConflictPolicy.ALLOW).etag
+
     def _check(self, world: World, room: Calendar, done: dict[str, str]) -> None:
         assert world.listing(room) == done
         assert world.calendar(room).seq == len(done)
@@ -414,10 +420,7 @@ class TestFullDisk:
             connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 60}")
         done: dict[str, str] = {}
         with pytest.raises(StoreFull, match="full"):
-            for number in range(2000):
-                data = vevent(f"f{number}", at(number % 300), None, "DESCRIPTION:" + "x" * 3000)
-                etag = world.put(room, f"f{number}", data, on_clash=ConflictPolicy.ALLOW).etag
-                done[f"f{number}"] = etag
+            self._fill(world, room, done)
         assert done
         self._check(world, room, done)
         with world.db.engine.connect() as connection:
@@ -430,9 +433,7 @@ class TestFullDisk:
     ) -> None:
         done = {"a": world.put(room, "a", vevent("a")).etag}
         with _no_file_larger_than(64 * 1024), pytest.raises(StoreFull, match="full"):
-            for number in range(200):
-                data = vevent(f"f{number}", at(number + 2), None, "DESCRIPTION:" + "x" * 9000)
-                done[f"f{number}"] = world.put(room, f"f{number}", data).etag
+            self._fill(world, room, done)
         self._check(world, room, done)
         assert world.put(room, "after", vevent("after", at(400))).is_created
 

@@ -164,7 +164,7 @@ class FeedDoor:
                 self._renderers.pop(key, None)
 
     def _rendered(self, tx: Transaction, digest: bytes, *, kind: str, secret: str, now: datetime) -> Entry:
-        """Render in a thread, with the state read again in the same snapshot: tag and bytes belong together."""
+        """Render in a thread; the state is read again in that snapshot: tag and bytes belong together."""
         hit = self._lookup.find(tx, digest)
         if hit is None:
             raise NotFound

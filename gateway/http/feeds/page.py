@@ -121,7 +121,8 @@ def _drawn(
         links=links_of(deps.settings.base_url, secret, scene.feed.name, scene.feed.title),
         level_sentence=_LEVELS[scene.feed.level],
         resources=[calendar.resource for calendar in scene.calendars],
-        days=_days(week),
+        days=[week.monday + timedelta(days=number) for number in range(DAYS)],
+        agenda=_agenda(week),
         picture=picture,
         style=style,
         rhythms=RHYTHMS,
@@ -168,20 +169,17 @@ def _heading(week: PageWeek) -> str:
     return f"{first.day} – {last.day} {last:%B %Y}"
 
 
-def _days(week: PageWeek) -> list[tuple[date, list[PageItem]]]:
-    """Return the days of the week, each with its items: a longer one stands on each of its days."""
-    days = []
-    for number in range(DAYS):
-        day = week.monday + timedelta(days=number)
-        opens = datetime.combine(day, datetime.min.time())
-        closes = opens + timedelta(days=1)
-        items = [
-            item
-            for item in week.items
-            if item.start < closes and (item.end > opens or item.start == item.end >= opens)
-        ]
-        days.append((day, items))
-    return days
+def _agenda(week: PageWeek) -> list[tuple[date, list[PageItem]]]:
+    """Return the days that have something, each with its items: a longer one stands on each of its days."""
+    days: dict[date, list[PageItem]] = {}
+    for item in week.agenda:
+        day = max(item.start.date(), week.agenda_from)
+        while day < week.agenda_to and (
+            datetime.combine(day, datetime.min.time()) < item.end or day == item.start.date()
+        ):
+            days.setdefault(day, []).append(item)
+            day += timedelta(days=1)
+    return sorted(days.items())
 
 
 def _span(item: PageItem, day: date) -> str:
