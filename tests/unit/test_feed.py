@@ -406,4 +406,3 @@ def test_colours_are_told_in_both_ways() -> None:
     assert hex_of("#3366CCFF") == "#3366CC"
     assert hex_of("url(x)") is None
     assert css_name("#010101") == "black"
-

@@ -140,8 +140,9 @@ def test_multiget_gives_exact_bytes_and_says_what_is_missing(world: Any, event: 
 
 def zoned(uid: str, *lines: str, start: str = "20260302T090000", length: str = "PT1H") -> bytes:
     body = [
-        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VEVENT", f"UID:{uid}", "DTSTAMP:20260101T000000Z",
-        f"DTSTART;TZID=Europe/Berlin:{start}", f"DURATION:{length}", *lines, "END:VEVENT", "END:VCALENDAR", "",
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VEVENT", f"UID:{uid}",
+        "DTSTAMP:20260101T000000Z", f"DTSTART;TZID=Europe/Berlin:{start}", f"DURATION:{length}", *lines,
+        "END:VEVENT", "END:VCALENDAR", "",
     ]  # fmt: skip
     return "\r\n".join(body).encode()
 
@@ -159,7 +160,8 @@ def fill(world: Any, event: Any) -> None:
     rings = ("BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:x", "TRIGGER:-P1D", "END:VALARM")
     put(FREE + "tuesday.ics", event("tuesday", "SUMMARY:Bernard", "CATEGORIES:RED,BLUE", *rings))
     put(FREE + "series.ics", zoned("series", "RRULE:FREQ=DAILY", "EXDATE;TZID=Europe/Berlin:20260312T090000"))
-    put(FREE + "day.ics", event("day", start="20260315", end="20260316").replace(b"START:", b"START;VALUE=DATE:")
+    day = event("day", start="20260315", end="20260316")
+    put(FREE + "day.ics", day.replace(b"START:", b"START;VALUE=DATE:")
         .replace(b"END:2026", b"END;VALUE=DATE:2026"))  # fmt: skip
     put(
         FREE + "later.ics",
@@ -247,9 +249,7 @@ def test_queries_find_exactly_what_matches(world: Any, event: Any) -> None:
         (VEVENT.format('<C:prop-filter name=""/>'), "valid-filter"),
         (VEVENT.format("<C:odd-filter/>"), "supported-filter"),
         (
-            VEVENT.format(
-                '<C:prop-filter name="SUMMARY"><C:text-match collation="i;odd">x</C:text-match></C:prop-filter>'
-            ),
+            VEVENT.format(prop("SUMMARY", "x", collation="i;odd")),
             "supported-collation",
         ),
     ],
@@ -333,7 +333,8 @@ def test_parts_of_objects_are_given_where_asked_for(sqlite_world: Any, event: An
     reply = sqlite_world.bob.query(FREE, VEVENT.format(""), props=comp)
     data = reply.xml.findtext(f"{{DAV:}}response/{DATA}", "")
     assert data.splitlines() == [
-        "BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", "UID:one", "LOCATION:", "END:VEVENT", "END:VCALENDAR",
+        "BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", "UID:one", "LOCATION:", "END:VEVENT",
+        "END:VCALENDAR",
     ]  # fmt: skip
 
 
