@@ -21,7 +21,7 @@ def principal(world: Any, login: str = "bob", path: str = "") -> Any:
     return client.principal()
 
 
-@pytest.mark.parametrize("path", ["", "/dav/", "/.well-known/caldav"])
+@pytest.mark.parametrize("path", ["", "/dav/", "/dav/bob/"])
 def test_caldav_finds_lists_saves_searches_and_follows(sqlite_world: Any, path: str) -> None:
     calendars = {
         calendar.get_display_name(): calendar for calendar in principal(sqlite_world, path=path).calendars()
@@ -42,7 +42,7 @@ def test_caldav_finds_lists_saves_searches_and_follows(sqlite_world: Any, path: 
         "Saved by caldav", "Series", "Series", "Series",
     ]  # fmt: skip
     assert summaries(todo=True) == ["A task"]
-    assert summaries(event=True, summary="saved") == ["Saved by caldav"]
+    assert summaries(event=True, summary="Saved") == ["Saved by caldav"]
     found = free.event_by_uid("one")
     objects = free.objects_by_sync_token(load_objects=True)
     assert len(list(objects)) == 3

@@ -1,4 +1,4 @@
-"""Finding the calendars from a bare host name: recorded sequences of clients, and the addresses they probe."""
+"""Finding the calendars from a bare host name: recorded clients, and the addresses they probe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def replay(world: Any, recorded: dict[str, Any]) -> dict[str, str]:
     for step in recorded["step"]:
         body = step.get("body", "")
         if "ask" in step:
-            body = f"<D:propfind {DECLARED}><D:prop>{''.join(f'<{name}/>' for name in step['ask'])}</D:prop></D:propfind>"
+            names = "".join(f"<{name}/>" for name in step["ask"])
+            body = f"<D:propfind {DECLARED}><D:prop>{names}</D:prop></D:propfind>"
         headers = {"User-Agent": recorded["agent"], "Content-Type": "text/xml; charset=utf-8"}
         if "depth" in step:
             headers["Depth"] = step["depth"]
