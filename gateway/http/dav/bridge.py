@@ -195,6 +195,7 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
 
 
 def _copy_headers(response: web.StreamResponse, answer: Answer, *, has_body: bool) -> None:
+    response.headers["Vary"] = "Accept-Encoding"
     for name, value in answer.headers:
         # aiohttp counts the body itself; the length of an answer to HEAD is the application's word.
         if has_body and name.lower() == "content-length":

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.services import resources
 from gateway.services.limits import Limits
-from tests.http.dav.conftest import make_event
+from tests.dav_world import make_event
 
 
 def room(login: str, name: str = "") -> str:

@@ -149,9 +149,7 @@ def test_colour_order_and_name_are_per_person(world: Any) -> None:
     other = world.bob.propfind(FREE.format("bob"), *asked)
     assert statuses(other) == {"calendar-color": 404, "calendar-order": 404, "displayname": 200}
     assert other.xml.findtext(".//{DAV:}displayname") == "Free"
-    proppatch(
-        world.carol, FREE.format("carol"), f"<D:remove><D:prop><IC:calendar-color/></D:prop></D:remove>"
-    )
+    proppatch(world.carol, FREE.format("carol"), "<D:remove><D:prop><IC:calendar-color/></D:prop></D:remove>")
     assert statuses(world.carol.propfind(FREE.format("carol"), "IC:calendar-color")) == {
         "calendar-color": 404
     }

@@ -12,7 +12,7 @@ DATA = "{DAV:}propstat/{DAV:}prop/{urn:ietf:params:xml:ns:caldav}calendar-data"
 
 
 def secret(uid: str, classification: str = "PRIVATE", **times: str) -> bytes:
-    from tests.http.dav.conftest import make_event
+    from tests.dav_world import make_event
 
     texts = [
         f"{name}:{CANARY}"

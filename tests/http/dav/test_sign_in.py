@@ -114,8 +114,8 @@ def test_only_trusted_proxies_are_believed() -> None:
 
     from gateway.http.proxies import Proxies
 
-    headers = {"X-Forwarded-For": "6.6.6.6, 1.2.3.4, 10.0.0.9", "X-Forwarded-Proto": "https", "Host": "inside",
-               "X-Forwarded-Host": "cal.example.org"}  # fmt: skip
+    headers = {"X-Forwarded-For": "6.6.6.6, 1.2.3.4, 10.0.0.9", "X-Forwarded-Proto": "https",
+               "Host": "inside", "X-Forwarded-Host": "cal.example.org"}  # fmt: skip
     request = make_mocked_request("GET", "/", headers=headers)
     for trusted, peer, address in (
         (["10.0.0.0/8"], "10.0.0.1", "1.2.3.4"),
