@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from gateway.domain.model import Calendar, Window
 from gateway.services import resources
 from gateway.store import calendars as calendar_store
 from gateway.store.database import Database, Transaction
+from gateway.store.schema import change
 from tests.conftest import Cli
 from tests.dav_client import DavClient, Replica
 from tests.servers import Server
@@ -96,7 +98,7 @@ def _check_store(address: str) -> None:
             if db.is_sqlite:
                 assert tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
                 assert not tx.connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-            return room, [row[0] for row in rows]
+            return room, list(tx.execute(query).scalars())
 
         room, numbers = db.read(read)
         assert numbers == list(range(1, room.seq + 1))

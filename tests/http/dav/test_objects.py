@@ -37,7 +37,9 @@ def test_pain_58_preconditions_are_honoured(world: Any, event: Any) -> None:
     changed = world.bob.put(path, event("one", "SUMMARY:2"), If_Match=f'"other", {first.headers["ETag"]}')
     assert changed.status == 204
     assert world.bob.put(path, event("one", "SUMMARY:3"), If_Match=first.headers["ETag"]).status == 412
-    assert world.bob.put(path, event("one", "SUMMARY:3"), If_Match=f"W/{changed.headers['ETag']}").status == 412
+    assert (
+        world.bob.put(path, event("one", "SUMMARY:3"), If_Match=f"W/{changed.headers['ETag']}").status == 412
+    )
     assert world.bob.put(FREE + "none.ics", event("two"), If_Match="*").status == 412
     assert world.bob("DELETE", path, If_Match=first.headers["ETag"]).status == 412
     assert world.bob("DELETE", path, If_Match=changed.headers["ETag"]).status == 204
@@ -79,7 +81,9 @@ def test_a_uid_is_in_a_calendar_once_and_the_answer_names_where(world: Any, even
     world.bob.put(FREE + "one.ics", event("one"))
     second = world.bob.put(FREE + "two.ics", event("one"))
     assert (second.status, second.conditions) == (409, {"no-uid-conflict"})
-    assert second.xml.findtext("{urn:ietf:params:xml:ns:caldav}no-uid-conflict/{DAV:}href") == FREE + "one.ics"
+    assert (
+        second.xml.findtext("{urn:ietf:params:xml:ns:caldav}no-uid-conflict/{DAV:}href") == FREE + "one.ics"
+    )
     other = world.bob.put(FREE + "one.ics", event("other"))
     assert (other.status, other.conditions) == (409, {"no-uid-conflict"})
 
