@@ -26,7 +26,7 @@ from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
 from gateway.store.database import Database, Transaction
 
-_BATCH = 32
+_BATCH = 8  # a writer of another process waits for one batch at most
 _PLAIN_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,180}")
 
 

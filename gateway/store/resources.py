@@ -85,7 +85,12 @@ def _fresh_uuid(tx: Transaction) -> str:
 
 def uuid_starts_with(digits: str) -> Any:  # Any: a condition of SQLAlchemy
     """Return the condition for resources whose uuid begins with eight digits, by the unique index."""
-    return resource.c.uuid.between(f"{digits}-", f"{digits}-g")
+    return resource.c.uuid.between(*uuid_bounds(digits))
+
+
+def uuid_bounds(digits: str) -> tuple[str, str]:
+    """Return between which values the uuids lie that begin with eight digits."""
+    return f"{digits}-", f"{digits}-g"
 
 
 def by_id(tx: Transaction, resource_id: ResourceId) -> Resource | None:

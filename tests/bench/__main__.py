@@ -171,7 +171,7 @@ class Bench:
         with (
             stock_radicale(folder) as address,
             self.client("big") as client,
-            DavClient(f"{address}/ann/cal/", "ann", "ann") as stock,
+            DavClient(f"{address}/ann/cal/", "ann", "ann", timeout_s=900) as stock,
         ):
             warm = 3
             self.say("  (stock reads its files once)")
