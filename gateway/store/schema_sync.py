@@ -119,8 +119,7 @@ mapping = Table(  # what one link knows about one calendar object at the provide
     Column("state", String(16), nullable=False),
     Column("remote_id", String(1024)),  # null: the create was begun and its end is not known
     Column("version", Text),
-    Column("memo", Text),
-    Column("generation", Integer, nullable=False),
+    Column("memo", LargeBinary, nullable=False),
     Column("sent", LargeBinary, nullable=False),  # what we last sent, as the provider would keep it
     Column("sent_hash", String(64), nullable=False),
     Column("base", LargeBinary),  # what the provider answered; null: the same bytes as sent
