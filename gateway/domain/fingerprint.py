@@ -16,7 +16,7 @@ from typing import Any
 from icalendar.cal.component import Component
 
 from gateway.domain.ical import ParsedObject, parse_object
-from gateway.domain.ical_reader import text_of, values_of
+from gateway.domain.ical_reader import values_of
 from gateway.domain.timezone import to_instant
 
 MASTER = ""

@@ -20,9 +20,9 @@ from gateway.domain.fingerprint import (
     canonical,
     differing,
 )
+from gateway.domain.ical import parse_object
 from gateway.domain.line_edit import drop, events, to_bytes, tree_of
 from gateway.domain.line_tree import LineComponent
-from gateway.domain.ical import parse_object
 
 _NOT_TAKEN_PROPERTIES = ("ATTENDEE", "ORGANIZER")
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from gateway.domain.link_model import LinkId, Mapping
+from gateway.domain.link_model import Link, LinkId, Mapping
 from gateway.store.database import Transaction
-from gateway.store.schema_sync import mapping
+from gateway.store.schema_sync import link, mapping
 
 _BATCH = 500
 
@@ -127,3 +127,21 @@ def _many(tx: Transaction, link_id: LinkId, column: Any, values: Iterable[str]) 
         )
         for row in tx.execute(query):
             yield mapping_from_row(row)
+
+
+def held_by_others(tx: Transaction, one: Link, remote_ids: Iterable[str]) -> set[str]:
+    """Return which of these events other links to the same remote calendar have written."""
+    wanted = list(remote_ids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), _BATCH):
+        query = (
+            select(mapping.c.remote_id)
+            .join(link, link.c.id == mapping.c.link_id)
+            .where(
+                link.c.remote_calendar_id == one.remote_calendar_id,
+                link.c.id != one.id,
+                mapping.c.remote_id.in_(wanted[start : start + _BATCH]),
+            )
+        )
+        found.update(tx.execute(query).scalars())
+    return found
