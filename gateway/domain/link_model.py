@@ -287,6 +287,7 @@ class Link:
     done: int
     total: int
     synced_at_utc: datetime | None
+    compared_at_utc: datetime | None
 
     @property
     def pushes(self) -> bool:

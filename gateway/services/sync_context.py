@@ -144,6 +144,12 @@ def held(tx: Transaction, ctx: RunContext) -> None:
         raise LeaseLost
 
 
+def begin_run(tx: Transaction, ctx: RunContext, *, now: datetime) -> None:
+    """Give the run its row in the log once there is something to tell."""
+    if not ctx.run_id:
+        ctx.run_id = sync_log.begin_run(tx, ctx.link.id, cause=ctx.cause, now=now)
+
+
 def content_hash(ical: bytes) -> str:
     """Return the hash of the canonical form.
 

@@ -22,6 +22,7 @@ from gateway.services import objects as object_service
 from gateway.services.prepare import prepare
 from gateway.services.sync_context import (
     RunContext,
+    begin_run,
     content_hash,
     held,
     local_view,
@@ -80,7 +81,9 @@ def take(tx: Transaction, ctx: RunContext, items: Sequence[Item], *, decide: Dec
         _tell(tx, ctx, one, now)
         if act in _LOGGED:
             lines.append(_line(ctx, one, act, now))
-    sync_log.append(tx, lines)
+    if lines:
+        begin_run(tx, ctx, now=now)
+        sync_log.append(tx, [line | {"run_id": ctx.run_id} for line in lines])
     return taken
 
 

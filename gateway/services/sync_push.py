@@ -16,6 +16,7 @@ from gateway.domain.sync_model import LocalView
 from gateway.providers.contract import Delete, Put, Removed, Upsert
 from gateway.services.sync_context import (
     RunContext,
+    begin_run,
     content_hash,
     held,
     log_line,
@@ -63,12 +64,14 @@ class Chunk:
 
     Attributes:
         jobs: what to write.
-        position: where the next chunk of the same step begins; None at the end.
+        after: where the next chunk of the same step begins: a number of the log, or a UID.
+        is_last: there is nothing behind it.
         examined: how many objects were looked at.
     """
 
     jobs: tuple[Job, ...]
-    position: int | str | None
+    after: int | str
+    is_last: bool
     examined: int
 
 
@@ -92,8 +95,8 @@ def plan_changes(tx: Transaction, ctx: RunContext, *, after_seq: int, now: datet
     held(tx, ctx)
     lines = change_store.since(tx, ctx.link.calendar_id, after_seq, limit=CHUNK)
     jobs = _jobs(tx, ctx, [line.uid for line in lines], now=now)
-    position = lines[-1].seq if len(lines) == CHUNK else None
-    return Chunk(jobs=jobs, position=position, examined=len(lines))
+    seq = max(lines[-1].seq if lines else 0, after_seq)
+    return Chunk(jobs=jobs, after=seq, is_last=len(lines) < CHUNK, examined=len(lines))
 
 
 def plan_dirty(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetime) -> Chunk:
@@ -101,7 +104,8 @@ def plan_dirty(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetim
     held(tx, ctx)
     uids = mapping_store.dirty(tx, ctx.link.id, limit=CHUNK, after_uid=after_uid)
     jobs = _jobs(tx, ctx, uids, now=now, settle=True)
-    return Chunk(jobs=jobs, position=uids[-1] if len(uids) == CHUNK else None, examined=len(uids))
+    after = uids[-1] if uids else after_uid
+    return Chunk(jobs=jobs, after=after, is_last=len(uids) < CHUNK, examined=len(uids))
 
 
 def plan_compare(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetime) -> Chunk:
@@ -111,7 +115,8 @@ def plan_compare(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datet
     there = mapping_store.uids_page(tx, ctx.link.id, after_uid=after_uid, limit=CHUNK)
     uids = sorted(set(here) | set(there))[:CHUNK]
     jobs = _jobs(tx, ctx, uids, now=now)
-    return Chunk(jobs=jobs, position=uids[-1] if len(uids) == CHUNK else None, examined=len(uids))
+    after = uids[-1] if uids else after_uid
+    return Chunk(jobs=jobs, after=after, is_last=len(uids) < CHUNK, examined=len(uids))
 
 
 def pending_deletions(tx: Transaction, ctx: RunContext, *, is_full: bool) -> tuple[list[dict[str, Any]], int]:
@@ -165,6 +170,8 @@ def _jobs(
             mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": False})
         if aside is not None and local is None:
             sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
+    if jobs:
+        begin_run(tx, ctx, now=now)
     return tuple(jobs)
 
 

@@ -260,6 +260,7 @@ def link_from_row(row: Row[Any]) -> Link:
         done=row.done,
         total=row.total,
         synced_at_utc=row.synced_at_utc,
+        compared_at_utc=row.compared_at_utc,
     )
 
 

@@ -98,6 +98,7 @@ link = Table(  # hot: claimed, renewed and finished all the time
     Column("done", Integer, nullable=False),  # progress of the running compare
     Column("total", Integer, nullable=False),
     Column("synced_at_utc", UtcDateTime),
+    Column("compared_at_utc", UtcDateTime),  # the last full compare
     Column("created_at_utc", UtcDateTime, nullable=False),
     UniqueConstraint("remote_calendar_id", "calendar_id", "role"),
     Index(None, "calendar_id"),

@@ -130,6 +130,7 @@ def _create_links() -> None:
         sa.Column("done", sa.Integer(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("synced_at_utc", UTC, nullable=True),
+        sa.Column("compared_at_utc", UTC, nullable=True),
         sa.Column("created_at_utc", UTC, nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("fk_link_account_id_account"), ondelete="CASCADE"
