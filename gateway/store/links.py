@@ -82,13 +82,15 @@ def claim(tx: Transaction, *, limit: int, per_account: int, lease_ms: int) -> li
             # The first part only ranks; the second decides again on the row it has locked.
             f"""
             WITH r AS (
-                SELECT id, due_at, row_number() OVER (PARTITION BY account_id ORDER BY due_at, id) AS place
+                SELECT id, due_at, row_number() OVER (PARTITION BY account_id ORDER BY due_at, id) AS place,
+                    (SELECT count(*) FROM link x
+                     WHERE x.account_id = w.account_id AND x.lease_until >= {clock}) AS running
                 FROM (
                     SELECT id, due_at, account_id FROM link WHERE {ready} ORDER BY due_at LIMIT {_SCANNED}
                 ) w
             ), c AS (
                 SELECT l.id FROM link l JOIN r ON r.id = l.id
-                WHERE r.place <= :per_account AND l.is_runnable AND l.due_at <= {clock}
+                WHERE r.place + r.running <= :per_account AND l.is_runnable AND l.due_at <= {clock}
                   AND l.not_before <= {clock} AND (l.lease_until IS NULL OR l.lease_until < {clock})
                 ORDER BY r.due_at LIMIT :limit{locking}
             )
@@ -169,10 +171,11 @@ def sweep(tx: Transaction) -> int:
 
 
 def next_due_ms(tx: Transaction) -> int | None:
-    """Return how many milliseconds remain until the next link is due; 0 for now, None for never."""
+    """Return how many milliseconds remain until a link can be claimed; 0 for now, None for never."""
+    latest = "greatest" if tx.is_postgresql else "max"
     due = tx.execute(
         text(
-            "SELECT min(CASE WHEN not_before > due_at THEN not_before ELSE due_at END) FROM link"
+            f"SELECT min({latest}(due_at, not_before, coalesce(lease_until, 0))) FROM link"  # noqa: S608 - constants
             " WHERE is_runnable AND due_at IS NOT NULL"
         )
     ).scalar()

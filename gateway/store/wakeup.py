@@ -31,10 +31,7 @@ class CrossProcess:
 
     def start(self) -> None:
         """Begin to listen."""
-        if self._db.is_sqlite:
-            targets = [self._poll_sqlite]
-        else:
-            targets = [self._listen, self._notify]
+        targets = [self._poll_sqlite] if self._db.is_sqlite else [self._listen, self._notify]
         for target in targets:
             thread = threading.Thread(target=target, name=f"wakeup-{target.__name__}", daemon=True)
             thread.start()

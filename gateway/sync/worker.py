@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -35,6 +36,7 @@ POLL_BESIDE_CHANNEL_S = 1800.0
 RENEW_S = 10.0
 IDLE_S = 1.0
 SWEEP_S = 60.0
+_REFUSED_S = 0.1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,18 +106,19 @@ class Worker:
         room = self.width - len(self._running)
         if room <= 0:
             return IDLE_S
+        due_ms = await self.db.aread(sync_run.next_due_ms)
+        if due_ms is None or due_ms > 0:
+            return IDLE_S if due_ms is None else min(IDLE_S, due_ms / 1000)
         claims = await self.db.awrite(sync_run.claim, limit=room, per_account=self.per_account)
         for claim in claims:
             task = asyncio.create_task(self._guarded(claim))
             self._claims[claim.link_id] = claim
             self._running[claim.link_id] = task
-            task.add_done_callback(lambda _task, link_id=claim.link_id: self._ended(link_id))
-        if claims:
-            return 0.0
-        due_ms = await self.db.aread(sync_run.next_due_ms)
-        return IDLE_S if due_ms is None else min(IDLE_S, max(0.01, due_ms / 1000))
+            task.add_done_callback(partial(self._ended, claim.link_id))
+        # Due and not given: another node was first, or the account has its share. An ending run wakes us.
+        return 0.0 if claims else _REFUSED_S
 
-    def _ended(self, link_id: LinkId) -> None:
+    def _ended(self, link_id: LinkId, _task: asyncio.Task[None]) -> None:
         self._running.pop(link_id, None)
         self._claims.pop(link_id, None)
         # Its account may have another link waiting for the place.
