@@ -50,7 +50,9 @@ async def test_the_official_client_works_through_a_calendar_s_life(lab: LabClien
         service = google_service(lab, token)
         made = service.calendars().insert(body={"summary": "Pushed", "timeZone": "Europe/Berlin"}).execute()
         colours = {"backgroundColor": "#aa0000", "foregroundColor": "#ffffff"}
-        entry = service.calendarList().patch(calendarId=made["id"], colorRgbFormat=True, body=colours).execute()
+        entry = (
+            service.calendarList().patch(calendarId=made["id"], colorRgbFormat=True, body=colours).execute()
+        )
         assert entry["backgroundColor"] == "#aa0000"
         for number in range(5):
             service.events().insert(calendarId=made["id"], body=timed(f"2026-12-0{number + 1}")).execute()
@@ -68,7 +70,11 @@ async def test_the_official_client_works_through_a_calendar_s_life(lab: LabClien
         with pytest.raises(HttpError) as caught:
             service.events().delete(calendarId=made["id"], eventId=items[0]["id"]).execute()
         assert caught.value.resp.status == 410 or items[0]["id"] == master["id"]
-        query = {"timeMin": "2026-12-01T00:00:00Z", "timeMax": "2026-12-31T00:00:00Z", "items": [{"id": made["id"]}]}
+        query = {
+            "timeMin": "2026-12-01T00:00:00Z",
+            "timeMax": "2026-12-31T00:00:00Z",
+            "items": [{"id": made["id"]}],
+        }
         assert service.freebusy().query(body=query).execute()["calendars"][made["id"]]["busy"]
         assert len(service.colors().get().execute()["event"]) == 11
         service.calendars().delete(calendarId=made["id"]).execute()
@@ -115,13 +121,28 @@ async def test_gcal_sync_follows_changes_by_its_sync_manager(lab: LabClient) -> 
         timeline = await manager.store_service.async_get_timeline(datetime.UTC)
         return sorted(event.start.value.isoformat()[:10] for event in timeline)
 
-    assert await seen() == ["2026-12-01", "2026-12-02", "2026-12-03", "2026-12-04", "2026-12-07", "2026-12-14", "2026-12-21"]
+    assert await seen() == [
+        "2026-12-01",
+        "2026-12-02",
+        "2026-12-03",
+        "2026-12-04",
+        "2026-12-07",
+        "2026-12-14",
+        "2026-12-21",
+    ]
     await api.call("DELETE", events("primary", first["id"]))
     key = f"{series['id']}_20261214T090000Z"
     moved = timed("2026-12-15")
     assert (await api.call("PATCH", events("primary", key), moved, sendUpdates="none")).status == 200
     await manager.run()
-    assert await seen() == ["2026-12-02", "2026-12-03", "2026-12-04", "2026-12-07", "2026-12-15", "2026-12-21"]
+    assert await seen() == [
+        "2026-12-02",
+        "2026-12-03",
+        "2026-12-04",
+        "2026-12-07",
+        "2026-12-15",
+        "2026-12-21",
+    ]
     await lab.control("POST", "google/expire-sync-tokens")
     await manager.run()
     assert len(await seen()) == 6

@@ -87,7 +87,9 @@ async def test_reminders_change_the_etag_but_not_updated_and_are_the_account_s_o
 async def test_pain_6_the_server_rewrites_text_and_owns_its_fields(lab: LabClient) -> None:
     api = await lab.api()
     text = "a<br/>b\r\nc&apos;s  \n<script>x</script>"
-    made = await api.insert(timed(summary="  Two   words ", description=text, etag='"mine"', created="2001-01-01T00:00:00Z"))
+    made = await api.insert(
+        timed(summary="  Two   words ", description=text, etag='"mine"', created="2001-01-01T00:00:00Z")
+    )
     assert (made["summary"], made["description"]) == ("Two words", "a<br>b\nc's")
     assert made["etag"] != '"mine"'
     assert not made["created"].startswith("2001")
@@ -107,7 +109,9 @@ async def test_extended_properties_are_cut_silently_and_searchable(lab: LabClien
     await api.insert(timed())
     found, token, _ = await api.pages(events(), privateExtendedProperty="ours=1=2")
     assert ([item["id"] for item in found], token) == ([made["id"]], "")
-    gone = await api.call("PATCH", events("primary", made["id"]), {"extendedProperties": {"private": {"ours": None}}})
+    gone = await api.call(
+        "PATCH", events("primary", made["id"]), {"extendedProperties": {"private": {"ours": None}}}
+    )
     assert set(gone.body["extendedProperties"]["private"]) == {"k" * 44}
     many = {f"k{number}": "v" for number in range(301)}
     assert (await api.call("POST", events(), timed(extendedProperties={"private": many}))).status == 400
@@ -146,7 +150,9 @@ async def test_patch_from_timed_to_all_day_needs_nulls(lab: LabClient) -> None:
     nulls = {name: {**value, "dateTime": None, "timeZone": None} for name, value in days.items()}
     assert (await api.call("PATCH", path, nulls)).body["start"] == {"date": "2026-12-01"}
     await lab.set(patch_needs_null=False)
-    assert (await api.call("PATCH", path, {n: timed()[n] for n in days})).body["start"]["timeZone"] == "Europe/Berlin"
+    assert (await api.call("PATCH", path, {n: timed()[n] for n in days})).body["start"][
+        "timeZone"
+    ] == "Europe/Berlin"
 
 
 async def test_times_are_rendered_in_the_zone_of_the_calendar_or_of_the_question(lab: LabClient) -> None:
@@ -194,7 +200,13 @@ async def test_pain_17_exceptions_are_items_of_their_own_and_new_times_drop_them
     stubs = [item for item in changes if item["status"] == "cancelled"]
     assert [set(item) for item in stubs] == [{"kind", "etag", "id", "status"}] * 2
     items, _, _ = await api.pages(f"{path}/instances")
-    assert [item["start"]["dateTime"][8:13] for item in items] == ["01T11", "02T11", "03T11", "04T11", "05T11"]
+    assert [item["start"]["dateTime"][8:13] for item in items] == [
+        "01T11",
+        "02T11",
+        "03T11",
+        "04T11",
+        "05T11",
+    ]
 
 
 async def test_only_rekeyed_exceptions_are_dropped_when_the_switch_says_so(lab: LabClient) -> None:

@@ -18,7 +18,14 @@ async def test_consent_gives_a_code_that_works_once_and_tokens_that_open_the_api
     assert back["state"] == "st&te=1"
     answer = await lab.exchange(back["code"], verifier)
     assert answer.status == 200
-    assert set(answer.body) == {"access_token", "refresh_token", "expires_in", "scope", "token_type", "id_token"}
+    assert set(answer.body) == {
+        "access_token",
+        "refresh_token",
+        "expires_in",
+        "scope",
+        "token_type",
+        "id_token",
+    }
     claims = json.loads(base64.urlsafe_b64decode(answer.body["id_token"].split(".")[1] + "=="))
     assert (claims["email"], claims["aud"]) == (ADA, CLIENT_ID)
     head = {"Authorization": f"Bearer {answer.body['access_token']}"}
@@ -55,7 +62,8 @@ async def test_a_request_without_s256_is_sent_back_and_a_wrong_redirect_never_is
     plain, _ = await lab.sign_in(code_challenge_method="plain")
     assert plain["error"] == "invalid_request"
     page = await lab.request(
-        "GET", f"/o/oauth2/v2/auth?client_id={CLIENT_ID}&redirect_uri=https://evil.example/&response_type=code"
+        "GET",
+        f"/o/oauth2/v2/auth?client_id={CLIENT_ID}&redirect_uri=https://evil.example/&response_type=code",
     )
     assert (page.status, "redirect_uri_mismatch" in page.body) == (400, True)
 
@@ -136,7 +144,9 @@ async def test_google_auth_signs_a_service_account_in_with_delegation(lab: LabCl
     info = await lab.control("POST", "service-accounts", email="bot@p.example", delegated_scopes=[FULL])
 
     def token(subject: str | None, scopes: list[str]) -> str:
-        credentials = service_account.Credentials.from_service_account_info(info, scopes=scopes, subject=subject)
+        credentials = service_account.Credentials.from_service_account_info(
+            info, scopes=scopes, subject=subject
+        )
         credentials.refresh(Request())
         return str(credentials.token)
 
