@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 
 # The foreign judge of recurrence, run by the Node of a pip wheel.
 $(JUDGE): tests/judge/package.json $(STAMP)
-	$(BIN)/python tests/judge/install.py
+	$(BIN)/python -c 'from tests.judge.judge import install; install()'
 	@touch $@
 
 run: $(RUN_STAMP) ## start a demo server on http://127.0.0.1:8080 (data in ./data)

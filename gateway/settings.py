@@ -85,6 +85,7 @@ class Settings(BaseSettings):
         ge=10_000,
         description="Largest feed; above it the window shrinks (Google drops events over 1 MB).",
     )
+    feed_untitled: str = Field("(no title)", min_length=1, description="Title of events that have none.")
     feed_cache_bytes: int = Field(32 * 1024 * 1024, ge=0, description="Memory for rendered feeds.")
     metrics_public: bool = Field(
         False, description="Serve /metrics to addresses other than loopback and trusted proxies."

@@ -213,10 +213,17 @@ class CalendarObject:
     first_start: int | None = None
     last_end: int | None = None
 
+    def is_over(self, now: datetime) -> bool:
+        """Return whether this is a hold whose time is over."""
+        return self.expires_at_utc is not None and self.expires_at_utc <= now
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One line of the change log; ``op`` is ``put`` or ``delete`` (the tombstone)."""
+    """One line of the change log; ``op`` is ``put`` or ``delete`` (the tombstone).
+
+    ``etag`` of a tombstone is None, or ``masked:`` and who made the object where that was not public.
+    """
 
     calendar_id: CalendarId
     seq: int

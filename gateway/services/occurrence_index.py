@@ -61,13 +61,18 @@ def move_horizon(tx: Transaction, calendar_id: CalendarId, *, horizon: Window, n
     if old == horizon:
         return 0
     calendar_store.set_index(tx, calendar.id, horizon)
+    longest = calendar.max_duration_s
     for stored in object_store.recurring_in(
         tx, calendar.id, Window(start=min(old.start, horizon.start), end=horizon.end)
     ):
         prepared = reread(stored, calendar)
+        longest = max(longest, longest_s(prepared))
         occurrence_store.replace(tx, calendar.id, stored.id, prepared.expansion.occurrences)
         object_store.update_one(tx, stored.id, span_columns(prepared))
         guard_slots(tx, calendar, stored.id, prepared, is_strict=False)
+    if longest > calendar.max_duration_s:
+        calendar_store.raise_longest(tx, calendar.id, longest)
+        calendar = replace(calendar, max_duration_s=longest)
     if horizon.end <= old.end or not _is_exclusive(calendar):
         return 0
     return _report_overlaps(tx, calendar, Window(start=old.end, end=horizon.end), now=now)

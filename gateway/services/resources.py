@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import AlreadyExists, InvalidInput, NotFound
-from gateway.domain.model import ConflictPolicy, Principal, Resource, ResourceKind, Window
+from gateway.domain.model import CalendarId, ConflictPolicy, Principal, Resource, ResourceKind, Window
 from gateway.domain.people import check_personal_slug, check_slug, normal_login
 from gateway.services import departments
 from gateway.services import principals as people
@@ -37,6 +37,7 @@ FIELDS = (
 
 def add(
     tx: Transaction,
+    /,
     slug: str,
     *,
     kind: ResourceKind,
@@ -117,6 +118,15 @@ def get(tx: Transaction, address: str) -> Resource:
     if found is None:
         raise NotFound(f"There is no resource {address[:80]!r}; see `calgate resource list`.")
     return found
+
+
+def calendar_id(tx: Transaction, address: str) -> CalendarId:
+    """Return the id of a resource's calendar.
+
+    Raises:
+        NotFound: there is no such resource.
+    """
+    return calendars.of_resource(tx, get(tx, address).id).id
 
 
 def list_(

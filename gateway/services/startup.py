@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from gateway.domain.errors import StoreUnusable
 from gateway.services.limits import Limits
 from gateway.settings import Settings
-from gateway.store import calendars, migrate, resources
+from gateway.store import calendars, resources
 from gateway.store import instance as store
+from gateway.store import migrate as migrations
 from gateway.store.database import Database, Transaction, sqlite_url
 from gateway.store.migrate import SchemaState
 from gateway.store.sealed import Sealer, ensure_canary, has_canary, load_keys
@@ -70,6 +72,32 @@ def ready_for_command(db: Database, settings: Settings, *, now: datetime) -> Non
     db.default_zone = zone or settings.zone
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrated:
+    """From which migration to which; ``copy`` is the file of before, where one was made (SQLite)."""
+
+    before: str | None
+    after: str
+    copy: Path | None
+
+
+def migrate(db: Database, settings: Settings, *, now: datetime) -> Migrated:
+    """Bring the database to the schema of this release.
+
+    Raises:
+        StoreUnusable: it is from a newer release, or does not answer.
+        StoreBusy: a table stayed locked; nothing was changed.
+    """
+    before = db.read(_revision)
+    copy = migrations.upgrade(db, now=now)
+    db.write(prepare, default_zone=settings.zone)
+    return Migrated(before=before, after=migrations.head(), copy=copy)
+
+
+def _revision(tx: Transaction) -> str | None:
+    return migrations.current_revision(tx.connection)
+
+
 def prepare(tx: Transaction, *, default_zone: str) -> None:
     """Give a fresh database its epoch and default zone; a prepared one stays as it is."""
     if store.default_zone(tx) is None:
@@ -105,14 +133,14 @@ def _adopt_zone(tx: Transaction, zone: str, *, limits: Limits, now: datetime) ->
 
 
 def _make_usable(db: Database, *, now: datetime) -> None:
-    state = migrate.current_state(db)
+    state = migrations.current_state(db)
     if state is SchemaState.OK:
         return
     if state is SchemaState.NEWER:
         raise StoreUnusable("This database is from a newer release of Calgate; install that release.")
     if not db.is_sqlite:
         raise StoreUnusable("The database has no or old tables; run `calgate migrate`.")
-    migrate.upgrade(db, now=now)
+    migrations.upgrade(db, now=now)
 
 
 def _make_private(path: Path) -> None:

@@ -33,7 +33,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _RETRIES = 5
-_SERIALIZATION_STATES = frozenset({"40001", "40P01"})
+# 23505: two transactions inserted the same name at once; tried again, the later one sees the row.
+_SERIALIZATION_STATES = frozenset({"40001", "40P01", "23505"})
 _FULL_STATES = frozenset({"53100", "53400"})
 _BUSY_TIMEOUT_S = 10.0
 
@@ -249,12 +250,14 @@ class Database:
                 max_overflow=0,
                 pool_timeout=30,
                 pool_pre_ping=True,
+                hide_parameters=True,  # an error's text must not quote a client's data
                 connect_args={"connect_timeout": 10, "options": "-c plan_cache_mode=force_custom_plan"},
             )
         driver = sqlite_driver()
         engine = create_engine(
             self.url,
             module=driver,
+            hide_parameters=True,  # an error's text must not quote a client's data
             poolclass=QueuePool,
             pool_size=connections,
             max_overflow=0,

@@ -44,6 +44,7 @@ def put(
     now: datetime,
 ) -> tuple[int, bool]:
     """Insert a grant or change the one between the same two; return its id and whether it is new."""
+    _lock(tx, target)
     found = select(resource_grant.c.id).where(_same(subject, target))
     number: int | None = tx.execute(found).scalar_one_or_none()
     if number is not None:
@@ -67,6 +68,13 @@ def put(
         .returning(resource_grant.c.id)
     ).scalar_one()
     return added, True
+
+
+def _lock(tx: Transaction, target: GrantTarget) -> None:
+    # Two nodes granting the same at once would otherwise both insert. On SQLite the write itself is the lock.
+    table = resource if target.resource_id is not None else department
+    number = target.resource_id if target.resource_id is not None else target.department_id
+    tx.execute(select(table.c.id).where(table.c.id == number).with_for_update())
 
 
 def _same(subject: GrantSubject, target: GrantTarget) -> Any:  # Any: a condition of SQLAlchemy
@@ -175,20 +183,16 @@ def of_principal(
 
 def reachable(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Resource, CalendarId]]:
     """Return every resource that a person owns or has any grant on, in one statement."""
-    mine = select(resource_grant.c.resource_id).where(
+    granted = select(resource_grant.c.resource_id).where(
         _is_for(principal_id), resource_grant.c.resource_id.is_not(None)
     )
     departments = select(resource_grant.c.department_id).where(
         _is_for(principal_id), resource_grant.c.department_id.is_not(None)
     )
-    return _with_calendars(
-        tx,
-        or_(
-            resource.c.owner_id == principal_id,
-            resource.c.id.in_(mine),
-            resource.c.department_id.in_(departments),
-        ),
-    )
+    owned = select(resource.c.id).where(resource.c.owner_id == principal_id)
+    inside = select(resource.c.id).where(resource.c.department_id.in_(departments))
+    # One branch per index: PostgreSQL walks the whole table for OR over subqueries.
+    return _with_calendars(tx, resource.c.id.in_(owned.union(granted, inside)))
 
 
 def candidates(

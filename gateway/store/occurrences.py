@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, delete, func, insert, or_, select
+from sqlalchemy import BigInteger, Row, and_, bindparam, delete, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 
 from gateway.domain.errors import Clash
 from gateway.domain.model import Busy, Calendar, CalendarId, ObjectId, Occurrence, Window, to_epoch_s
 from gateway.store.database import Transaction
-from gateway.store.schema import busy_slot, calendar_object, occurrence
+from gateway.store.schema import busy_slot, calendar_object, occurrence, principal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +32,44 @@ class Span:
     is_all_day: bool
 
 
+_FROM = bindparam("start", type_=BigInteger)
+_TO = bindparam("end", type_=BigInteger)
+_LOW = bindparam("low", type_=BigInteger)  # no occurrence is longer than what lies between low and start
+_IN_WINDOW = (
+    select(occurrence)
+    .where(
+        occurrence.c.calendar_id == bindparam("calendar_id"),
+        occurrence.c.start_ts >= _LOW,
+        occurrence.c.start_ts < _TO,
+        or_(occurrence.c.end_ts > _FROM, occurrence.c.start_ts >= _FROM),
+    )
+    .order_by(occurrence.c.start_ts, occurrence.c.object_id, occurrence.c.recur_ts)
+)
+_BLOCKING = (
+    select(occurrence.c.start_ts, occurrence.c.end_ts, occurrence.c.object_id)
+    .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
+    .where(
+        occurrence.c.calendar_id == bindparam("calendar_id"),
+        occurrence.c.start_ts >= _LOW,
+        occurrence.c.start_ts < _TO,
+        occurrence.c.end_ts > _FROM,
+        occurrence.c.end_ts > occurrence.c.start_ts,
+        occurrence.c.busy != int(Busy.FREE),
+        occurrence.c.object_id != bindparam("except_object"),
+        or_(calendar_object.c.expires_at_utc.is_(None), calendar_object.c.expires_at_utc > bindparam("now")),
+    )
+    .order_by(occurrence.c.start_ts, occurrence.c.end_ts)
+)
+_INSERT = insert(occurrence)
+_DELETE = delete(occurrence).where(occurrence.c.object_id == bindparam("object"))
+_RELEASE = delete(busy_slot).where(busy_slot.c.object_id == bindparam("object"))
+
+
 def replace(
     tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: Iterable[Occurrence]
 ) -> None:
     """Put the occurrences of one object in the place of those it had."""
-    tx.execute(delete(occurrence).where(occurrence.c.object_id == object_id))
+    tx.execute(_DELETE, {"object": object_id})
     add(tx, calendar_id, object_id, spans)
 
 
@@ -47,24 +80,12 @@ def add(tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: It
         for row in (_row(calendar_id, object_id, span) for span in spans)
     }
     if rows:
-        tx.execute(insert(occurrence), list(rows.values()))
+        tx.execute(_INSERT, list(rows.values()))
 
 
 def in_window(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]:
     """Return the rows that meet ``window``, by start; a row without length counts at its instant."""
-    start, end = to_epoch_s(window.start), to_epoch_s(window.end)
-    query = (
-        select(occurrence)
-        .where(
-            occurrence.c.calendar_id == calendar.id,
-            # No occurrence is longer than max_duration_s, so the index range has a lower bound.
-            occurrence.c.start_ts >= start - calendar.max_duration_s,
-            occurrence.c.start_ts < end,
-            or_(occurrence.c.end_ts > start, occurrence.c.start_ts >= start),
-        )
-        .order_by(occurrence.c.start_ts, occurrence.c.object_id, occurrence.c.recur_ts)
-    )
-    return [_span(row) for row in tx.execute(query)]
+    return [_span(row) for row in tx.execute(_IN_WINDOW, _bounds(calendar, window))]
 
 
 def blocking(
@@ -74,24 +95,8 @@ def blocking(
 
     Free spans, spans without length and holds whose time is over at ``now`` do not count.
     """
-    start, end = to_epoch_s(window.start), to_epoch_s(window.end)
-    query = (
-        select(occurrence.c.start_ts, occurrence.c.end_ts, occurrence.c.object_id)
-        .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
-        .where(
-            occurrence.c.calendar_id == calendar.id,
-            occurrence.c.start_ts >= start - calendar.max_duration_s,
-            occurrence.c.start_ts < end,
-            occurrence.c.end_ts > start,
-            occurrence.c.end_ts > occurrence.c.start_ts,
-            occurrence.c.busy != int(Busy.FREE),
-            or_(calendar_object.c.expires_at_utc.is_(None), calendar_object.c.expires_at_utc > now),
-        )
-        .order_by(occurrence.c.start_ts, occurrence.c.end_ts)
-    )
-    if except_object is not None:
-        query = query.where(occurrence.c.object_id != except_object)
-    return [(row.start_ts, row.end_ts, ObjectId(row.object_id)) for row in tx.execute(query)]
+    wanted = _bounds(calendar, window) | {"now": now, "except_object": except_object or 0}
+    return [(row.start_ts, row.end_ts, ObjectId(row.object_id)) for row in tx.execute(_BLOCKING, wanted)]
 
 
 def clear_calendar(tx: Transaction, calendar_id: CalendarId) -> None:
@@ -107,6 +112,7 @@ def guard(
     spans: Sequence[Occurrence],
     *,
     is_strict: bool,
+    is_new: bool = False,
 ) -> None:
     """Lay the belt under the conflict check: PostgreSQL refuses overlapping slots by itself (rules.md).
 
@@ -116,13 +122,15 @@ def guard(
         object_id: whose slots are put in the place of those it had.
         spans: what it takes; free spans are left out, spans of the object that meet are merged.
         is_strict: False where the write stands in spite of a clash; the clashing slots stay unguarded.
+        is_new: the object has no slots yet.
 
     Raises:
         Clash: two writes took one slot although both checks passed.
     """
     if not tx.is_postgresql:
         return  # the one writer of SQLite needs no belt
-    tx.execute(delete(busy_slot).where(busy_slot.c.object_id == object_id))
+    if not is_new:
+        release(tx, object_id)
     rows = [
         {"calendar_id": calendar_id, "object_id": object_id, "start_ts": start, "end_ts": end}
         for start, end in _merged(spans)
@@ -143,7 +151,35 @@ def guard(
 def release(tx: Transaction, object_id: ObjectId) -> None:
     """Take an object's slots out of the belt."""
     if tx.is_postgresql:
-        tx.execute(delete(busy_slot).where(busy_slot.c.object_id == object_id))
+        tx.execute(_RELEASE, {"object": object_id})
+
+
+def _bounds(calendar: Calendar, window: Window) -> dict[str, object]:
+    start = to_epoch_s(window.start)
+    return {
+        "calendar_id": calendar.id,
+        "start": start,
+        "end": to_epoch_s(window.end),
+        "low": start - calendar.max_duration_s,
+    }
+
+
+def creators(
+    tx: Transaction, calendar_id: CalendarId, spans: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], str]:
+    """Return the name of who made the object of each span ``(start_ts, end_ts)``, where it is known."""
+    query = (
+        select(occurrence.c.start_ts, occurrence.c.end_ts, principal.c.name)
+        .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
+        .join(principal, principal.c.id == calendar_object.c.creator_id)
+        .where(occurrence.c.calendar_id == calendar_id, occurrence.c.busy != int(Busy.FREE))
+        .where(
+            or_(*(and_(occurrence.c.start_ts == start, occurrence.c.end_ts == end) for start, end in spans))
+        )
+    )
+    if not spans:
+        return {}
+    return {(row.start_ts, row.end_ts): row.name for row in tx.execute(query)}
 
 
 def count(tx: Transaction, calendar_id: CalendarId) -> int:

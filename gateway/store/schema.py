@@ -337,6 +337,7 @@ feed = Table(
     Column("allows_gzip", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("created_at_utc", UtcDateTime, nullable=False),
+    Column("modified_at_utc", UtcDateTime, nullable=False),  # of its settings
     Column("expires_at_utc", UtcDateTime),
     Column("revoked_at_utc", UtcDateTime),
 )

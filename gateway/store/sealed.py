@@ -110,6 +110,11 @@ def has_canary(tx: Transaction) -> bool:
     return instance.get(tx, _CANARY_KEY) is not None
 
 
+def drop_canary(tx: Transaction) -> None:
+    """Forget which keys belong to this database; the next start takes those it finds."""
+    instance.drop(tx, _CANARY_KEY)
+
+
 def check_canary(tx: Transaction, sealer: Sealer) -> bool:
     """Return whether these keys open what this database holds; True where nothing was sealed yet."""
     sealed = instance.get(tx, _CANARY_KEY)

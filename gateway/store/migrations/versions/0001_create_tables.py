@@ -444,6 +444,7 @@ def _create_feeds() -> None:
         sa.Column("allows_gzip", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("created_at_utc", UTC, nullable=False),
+        sa.Column("modified_at_utc", UTC, nullable=False),
         sa.Column("expires_at_utc", UTC, nullable=True),
         sa.Column("revoked_at_utc", UTC, nullable=True),
         sa.ForeignKeyConstraint(
