@@ -22,8 +22,9 @@ from gateway.store.sealed import Sealer
 TERMS_VERSION = "2026-1"
 TERMS = (
     "Calgate keeps the sign-in to this account (encrypted), the list of its calendars, and of each event"
-    " that it copies or compares the time and the fields that you choose per link. It needs them to keep both sides"
-    " equal. Removing the account deletes all of it here and gives the permission back at the provider."
+    " that it copies or compares the time and the fields that you choose per link. It needs them to keep"
+    " both sides equal. Removing the account deletes all of it here and gives the permission back at the"
+    " provider."
 )
 SIGN_IN_LIFE = timedelta(minutes=10)
 

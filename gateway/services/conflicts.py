@@ -18,6 +18,7 @@ from gateway.domain.model import (
     to_epoch_s,
 )
 from gateway.services.limits import Limits
+from gateway.store import busy as busy_store
 from gateway.store import occurrences as occurrence_store
 from gateway.store.database import Transaction
 
@@ -116,4 +117,10 @@ def _taken(
         for window in windows
         for row in occurrence_store.blocking(tx, calendar, window, except_object=object_id, now=now)
     }
-    return [Slot(start=start, end=end) for start, end, _ in sorted(rows)]
+    busy = {
+        (one.start_ts, one.end_ts)
+        for window in windows
+        for one in busy_store.within(tx, calendar.id, to_epoch_s(window.start), to_epoch_s(window.end))
+        if one.busy.blocks
+    }
+    return [Slot(start=start, end=end) for start, end in sorted([*(row[:2] for row in rows), *busy])]

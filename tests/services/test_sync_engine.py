@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
+
 import pytest
 
+from gateway.domain.errors import Clash
 from gateway.domain.link_model import AccountState, Direction, LinkState
+from gateway.domain.model import Window
 from gateway.providers.contract import marker_of
 from gateway.providers.errors import RateLimited, Rejected, SignInExpired, Unavailable
-from gateway.services import accounts, links
+from gateway.services import accounts, links, occurrence_index, resources
+from gateway.services.limits import Limits
 from gateway.store import busy
+from gateway.store import calendars as calendar_store
 from gateway.store import links as link_store
 from gateway.store.database import Database
 from tests.conftest import NOW
@@ -418,10 +425,8 @@ class TestTrouble:
                     raise Killed
 
             world.server.on_call = die
-            try:
+            with suppress(Killed):
                 world.run()
-            except Killed:
-                pass
             world.server.on_call = None
             with world.db.transaction(write=True) as tx:
                 from sqlalchemy import update
@@ -446,3 +451,31 @@ def make_again(db: Database, number: int) -> World:
             resources.remove(tx, "room", now=NOW)
             principals.remove(tx, "ada", now=NOW)
     return make(db, direction=Direction.BOTH)
+
+
+class TestBusyCounts:
+    def test_busy_time_there_blocks_here_and_shows_in_free_busy(self, db: Database) -> None:
+        conflict = make(db, direction=Direction.PULL)
+        conflict.server.person_adds("x", event("x"))
+        conflict.run()
+        with db.transaction(write=True) as tx:
+            resources.set_(tx, "room", limits=Limits(), now=NOW, policy="refuse")
+        with pytest.raises(Clash):
+            conflict.put("a")
+        conflict.put("b", event("b", "Later", "20260310T130000Z"))
+        calendar = db.read(calendar_store.get, conflict.calendar.id)
+        window = Window(start=NOW, end=NOW + timedelta(days=30))
+        periods = db.read(occurrence_index.busy_periods, calendar, window, now=NOW)
+        assert len(periods) == 2
+
+    def test_busy_time_that_comes_later_opens_a_ticket(self, db: Database) -> None:
+        conflict = make(db, direction=Direction.PULL)
+        with db.transaction(write=True) as tx:
+            resources.set_(tx, "room", limits=Limits(), now=NOW, policy="refuse")
+        conflict.put("a")
+        conflict.run()
+        conflict.server.person_adds("x", event("x"))
+        conflict.poll()
+        conflict.run()
+        (ticket,) = conflict.tickets()
+        assert (ticket["reason"], ticket["object_uid"]) == ("busy-there", "a")
