@@ -38,6 +38,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--redirect-uri", action="append", default=[], help="its redirect address; may be repeated"
     )
+    parser.add_argument("--tls", type=Path, metavar="DIR", help="speak https; the authority is DIR/ca.pem")
     parser.add_argument(
         "--set",
         action="append",
@@ -78,7 +79,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        address = await laboratory.start(host=arguments.host, port=arguments.port)
+        address = await laboratory.start(host=arguments.host, port=arguments.port, tls=arguments.tls)
         client = Client(
             client_id=arguments.client_id or DEMO_CLIENT.client_id,
             client_secret=arguments.client_secret or DEMO_CLIENT.client_secret,
@@ -102,6 +103,9 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         asyncio.run(_run(arguments))
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"{error.name} is not installed. Install it with: pip install 'calgate[lab]'\n")
+        return 1
     except (EngineMissing, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

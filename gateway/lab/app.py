@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -14,6 +15,8 @@ from gateway.lab.core.identity import Account, Client
 from gateway.lab.core.lab import HEADER, HEADER_VALUE, Lab
 from gateway.lab.core.pipeline import serve
 from gateway.lab.core.settings import Settings
+from gateway.lab.core.tls import server_context
+from gateway.lab.google.channels import notify
 from gateway.lab.google.control import GoogleControl
 from gateway.lab.google.door import ROOT, CalendarDoor
 from gateway.lab.google.fault_kinds import google_kinds, token_kinds, webhook_kinds
@@ -42,6 +45,7 @@ class Laboratory:
     def __init__(self, *, state_file: Path | None = None, settings: Settings | None = None) -> None:
         self.lab = Lab(state_file=state_file, settings=settings)
         self.google = Google(self.lab)
+        self.google.on_change = partial(notify, self.google)
         self.lab.faults.register(
             *google_kinds(self.google),
             *person_kinds(self.google),
@@ -90,15 +94,15 @@ class Laboratory:
             if account.email not in self.lab.identity.accounts:
                 self.google.new_account(account)
 
-    async def start(self, *, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Load the state, listen, and return the address."""
+    async def start(self, *, host: str = "127.0.0.1", port: int = 0, tls: Path | None = None) -> str:
+        """Load the state, listen (over https with a folder for certificates), and return the address."""
         self.lab.state.read()
         self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        site = web.TCPSite(self._runner, host, port, ssl_context=server_context(tls, host) if tls else None)
         await site.start()
         number = self._runner.addresses[0][1]
-        self.lab.base_url = f"http://{host}:{number}"
+        self.lab.base_url = f"{'https' if tls else 'http'}://{host}:{number}"
         return self.lab.base_url
 
     async def stop(self) -> None:
@@ -124,7 +128,12 @@ async def _home(_request: web.Request) -> web.Response:
 
 @asynccontextmanager
 async def make_lab(
-    *, state_file: Path | None = None, settings: Settings | None = None, port: int = 0, demo: bool = True
+    *,
+    state_file: Path | None = None,
+    settings: Settings | None = None,
+    port: int = 0,
+    demo: bool = True,
+    tls: Path | None = None,
 ) -> AsyncIterator[Laboratory]:
     """Run a laboratory in this process; its address is ``laboratory.lab.base_url``.
 
@@ -133,10 +142,11 @@ async def make_lab(
         settings: switches; None means the defaults.
         port: TCP port; 0 takes a free one.
         demo: register the demo client and accounts.
+        tls: folder for certificates; None speaks http.
     """
     laboratory = Laboratory(state_file=state_file, settings=settings)
     try:
-        await laboratory.start(port=port)
+        await laboratory.start(port=port, tls=tls)
         if demo:
             laboratory.furnish()
         yield laboratory

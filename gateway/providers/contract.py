@@ -40,6 +40,7 @@ from gateway.providers.items import (
     Watch,
     always,
     marker_of,
+    resource_hash,
 )
 from gateway.providers.sign_in import (
     Challenge,
@@ -96,6 +97,7 @@ __all__ = [
     "Window",
     "always",
     "marker_of",
+    "resource_hash",
 ]
 
 CONTRACT_VERSION = (1, 0)
@@ -254,8 +256,8 @@ class RemoteAccount(Protocol):
     ) -> AsyncIterator[Page]:
         """Yield pages of what changed since ``cursor``, or of everything.
 
-        One object comes at most once per pull, whole. ``window`` says what is of interest; a plug-in may
-        deliver more. The last page has ``is_last`` and the next cursor.
+        An object comes whole; where it comes twice in one pull, the later one counts. ``window`` says what
+        is of interest; a plug-in may deliver more. The last page has ``is_last`` and the next cursor.
 
         Raises:
             CursorExpired: also in the middle of paging; nothing of this pull may then be believed to be

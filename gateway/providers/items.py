@@ -98,6 +98,11 @@ class ObjectKey:
         return marker_of(self.uid)
 
 
+def resource_hash(resource_uuid: str) -> str:
+    """Return what marks our copies of one resource in a calendar that several resources share."""
+    return hashlib.sha256(b"calgate:resource:" + resource_uuid.encode()).hexdigest()[:32]
+
+
 def marker_of(uid: str) -> str:
     """Return the hash of a UID that marks our copies at a provider (43 characters, a-z A-Z 0-9 - _)."""
     digest = hashlib.sha256(b"calgate:uid:" + uid.encode()).digest()
@@ -126,6 +131,8 @@ class Upsert:
         memo: opaque note; store it and give it back with the next write. Never holds content.
         marker: equals ``ObjectKey.marker`` where this is our own genuine copy; None for anything else, a
             copy of our copy that a person made included.
+        resource_hash: tells apart the copies of several resources in one combined calendar; see
+            ``resource_hash``.
         guests: people are invited there: the plug-in will neither patch nor delete it.
         is_declined: the person has declined it: it does not take time.
     """
@@ -135,6 +142,7 @@ class Upsert:
     ical: bytes = field(repr=False)
     memo: bytes = field(default=b"", repr=False)
     marker: str | None = None
+    resource_hash: str = ""
     kind: RemoteKind = RemoteKind.BOOKING
     guests: bool = False
     is_declined: bool = False

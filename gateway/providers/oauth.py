@@ -181,13 +181,13 @@ def revoke(client: OAuthClient, token: str) -> None:
     answer = _send(client, client.revoke_url, {"token": token})
     if answer.status in {200, 204, 400}:
         return
-    raise _error(answer, is_refresh=True)
+    raise token_error(answer, is_refresh=True)
 
 
 def _ask(client: OAuthClient, form: Mapping[str, str], *, is_refresh: bool) -> Mapping[str, Any]:
     answer = _send(client, client.token_url, form)
     if answer.status != 200:
-        raise _error(answer, is_refresh=is_refresh)
+        raise token_error(answer, is_refresh=is_refresh)
     value = answer.json()
     if not isinstance(value, dict):
         raise BadAnswer("The token address answered with something that is no object.", maybe_applied=True)
@@ -198,7 +198,7 @@ def _send(client: OAuthClient, url: str, form: Mapping[str, str]) -> Answer:
     return fetch("POST", url, addresses=client.addresses, form=form, ca_file=client.ca_file)
 
 
-def _error(answer: Answer, *, is_refresh: bool) -> ProviderError:
+def token_error(answer: Answer, *, is_refresh: bool) -> ProviderError:
     """Return the error of a refused token request; only its own code changes the account's state."""
     if answer.status == 429:
         return RateLimited(retry_after_s=answer.retry_after_s)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -25,6 +26,11 @@ def act(lab: Lab, what: Act) -> Callable[[web.Request], Awaitable[web.Response]]
     """Wrap an act as a handler: body in, JSON out; mistakes answer 400 with a sentence."""
 
     async def handler(request: web.Request) -> web.Response:
+        origin = request.headers.get("Origin")
+        if origin and urlsplit(origin).netloc != request.host:
+            return web.json_response(
+                {"error": "A page of another origin may not steer the laboratory."}, status=403
+            )
         raw = await request.read()
         try:
             body = dict(json.loads(raw)) if raw else {}

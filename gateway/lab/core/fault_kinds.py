@@ -32,7 +32,7 @@ def _throttled(form: str, seconds: float) -> Callable[[Scene], Answer]:
         if form == "seconds":
             answer.headers["Retry-After"] = str(int(wait_s))
         elif form == "date":
-            answer.headers["Retry-After"] = http_date(scene.lab.clock.now() + timedelta(seconds=wait_s))
+            answer.headers["Retry-After"] = http_date(scene.clock.now() + timedelta(seconds=wait_s))
         return answer
 
     return before
@@ -60,7 +60,7 @@ def _unauthorized(scene: Scene) -> Answer:
 
 
 def _skew(scene: Scene) -> None:
-    scene.lab.clock.skew_s = scene.number("seconds", 600.0)
+    scene.clock.skew_s = scene.number("seconds", 600.0)
 
 
 def _half_possible(call: Call) -> bool:

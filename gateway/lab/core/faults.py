@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gateway.lab.core.calls import Answer, Call, Door
-    from gateway.lab.core.lab import Lab
+    from gateway.lab.core.clock import Clock
 
 
 @dataclass(slots=True, kw_only=True)
 class Scene:
     """What a fault may look at and touch."""
 
-    lab: Lab
+    clock: Clock
     door: Door
     call: Call
     params: dict[str, Any]

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 
 from gateway.lab.core.calls import Answer, Call
 
-KEPT = 50_000
-BODY_CAP = 20_000
+KEPT = 20_000
+BODY_CAP, ANSWER_CAP = 20_000, 4_000
 _SECRET_HEADERS = {"authorization", "cookie", "proxy-authorization", "x-goog-channel-token"}
 _SECRET_FIELDS = {
     "access_token",
@@ -42,12 +42,12 @@ def _clean(value: Any) -> Any:
     return [_clean(item) for item in value] if isinstance(value, list) else value
 
 
-def _body(raw: bytes, content_type: str) -> Any:
+def _body(raw: bytes, content_type: str, cap: int = BODY_CAP) -> Any:
     if not raw:
         return None
     if "x-www-form-urlencoded" in content_type:
         return _clean(dict(parse_qsl(raw.decode("utf-8", "replace"))))
-    if len(raw) > BODY_CAP:
+    if len(raw) > cap:
         return f"<{len(raw)} bytes>"
     try:
         return _clean(json.loads(raw))
@@ -96,7 +96,7 @@ class Journal:
                 "body": _body(call.raw, call.headers.get("content-type", "")),
                 "status": answer.status,
                 "reason": answer.reason,
-                "answer": _body(answer.payload(), answer.content_type),
+                "answer": _body(answer.payload(), answer.content_type, ANSWER_CAP),
                 "fault": fault,
             }
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 from pathlib import Path
 
 from gateway.lab.core.clock import Clock
@@ -37,12 +36,11 @@ class Lab:
         self.buckets = Buckets()
         self.engine = Engine()
         self.random = random.Random(20261030)  # noqa: S311 - must repeat
-        self.secret = secrets.token_bytes(16)
         self.state = State(state_file)
         self._identity = Part(Identity)
         self._tokens = Part(Tokens)
         self.state.parts |= {"identity": self._identity, "tokens": self._tokens}
-        self.webhooks = Deliverer(self)
+        self.webhooks = Deliverer(self.settings, self.faults)
         self.base_url = "http://127.0.0.1"
         """Where the laboratory listens; known after its start."""
 

@@ -51,7 +51,7 @@ async def _read(door: Door, request: web.Request) -> Call:
 
 
 def _carry_out(lab: Lab, door: Door, call: Call, fired: Fired | None) -> Answer:
-    scene = Scene(lab=lab, door=door, call=call, params=fired.params if fired else {})
+    scene = Scene(clock=lab.clock, door=door, call=call, params=fired.params if fired else {})
     answer: Answer | None = None
     if fired is not None:
         lab.faults.fired[fired.kind.name] += 1
@@ -150,7 +150,7 @@ async def _piecewise(
 async def _wait_while_open(request: web.Request, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     end_s = loop.time() + seconds
-    while (
+    while (  # noqa: ASYNC110 - no event tells that a client has left: its transport must be looked at
         (left_s := end_s - loop.time()) > 0
         and request.transport is not None
         and not request.transport.is_closing()

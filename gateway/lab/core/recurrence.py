@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import re
 import selectors
 import subprocess
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.lab.core.errors import EngineFailed, EngineMissing, RuleRefused
-from gateway.lab.core.zones import vtimezone
+from gateway.lab.core.zones import vtimezone, zone
 
 SCRIPT = Path(__file__).parent.parent / "expander.cjs"
 ANSWER_TIMEOUT_S = 5.0
+_TZID = re.compile(r'TZID="?([^":;,]+)"?', re.IGNORECASE)
 SCAN_LIMIT = 200_000
 """Occurrences that one question may walk over."""
 
@@ -107,7 +109,7 @@ class Engine:
         """
         question = self._question(first, lines, after, before, limit)
         memory_key = json.dumps(
-            {name: item for name, item in question.items() if name != "zone"}, sort_keys=True
+            {name: item for name, item in question.items() if name != "zones"}, sort_keys=True
         )
         known = self._memory.get(memory_key)
         if known is not None:
@@ -136,7 +138,12 @@ class Engine:
         name = info.key if isinstance(info, ZoneInfo) else "UTC"
         question["start"] = {"value": f"{first:%Y%m%dT%H%M%S}", "tzid": name}
         last = max(first, before or first + timedelta(days=3660))
-        question["zone"] = vtimezone(name, first.year // 5 * 5, (last.year // 5 + 1) * 5)
+        names = {name, *(found for line in lines for found in _TZID.findall(line))}
+        unknown = sorted(found for found in names if zone(found) is None)
+        if unknown:
+            raise RuleRefused(f"Unknown time zone {unknown[0]}.")
+        years = first.year // 5 * 5, (last.year // 5 + 1) * 5
+        question["zones"] = [vtimezone(found, *years) for found in sorted(names)]
         for key, bound in (("after", after), ("before", before)):
             if bound is not None:
                 question[key] = f"{bound.astimezone(info):%Y%m%dT%H%M%S}"
@@ -144,16 +151,10 @@ class Engine:
 
     @staticmethod
     def _start(item: dict[str, Any], first: date | datetime) -> Start:
-        text = item["value"]
         if not isinstance(first, datetime):
-            return Start(value=datetime.strptime(text[:8], "%Y%m%d").date())  # noqa: DTZ007 - a date has no zone
-        local = datetime.strptime(text[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007 - the zone is set on the next line
-        aware = (
-            local.replace(tzinfo=UTC).astimezone(first.tzinfo)
-            if item["utc"]
-            else local.replace(tzinfo=first.tzinfo)
-        )
-        return Start(value=aware)
+            return Start(value=datetime.strptime(item["value"][:8], "%Y%m%d").replace(tzinfo=UTC).date())
+        local = datetime.strptime(item["value"][:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007 - the next line sets the zone
+        return Start(value=local.replace(tzinfo=first.tzinfo))
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:
         child = self._started()

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter
 
 T = TypeVar("T")
-SAVE_DELAY_S = 0.5
+SAVE_DELAY_S = 2.0
 
 
 class Part(Generic[T]):
@@ -44,6 +44,8 @@ class State:
         self.parts: dict[str, Part[Any]] = {}
         self.snapshots: dict[str, Any] = {}
         self._due: asyncio.TimerHandle | None = None
+        self._owns_file = False
+        """Set once the file was read, or found missing: an unreadable one is never written over."""
 
     def dump(self) -> dict[str, Any]:
         """Return everything as JSON values."""
@@ -65,6 +67,7 @@ class State:
     def read(self) -> bool:
         """Load the file if there is one; an unreadable file raises ValueError and is left as it is."""
         if self.path is None or not self.path.exists():
+            self._owns_file = self.path is not None
             return False
         try:
             self.load(json.loads(self.path.read_text("utf-8")))
@@ -72,6 +75,7 @@ class State:
             raise ValueError(
                 f"{self.path} is not a state of the laboratory; move it away or name another file."
             ) from error
+        self._owns_file = True
         return True
 
     def save(self) -> None:
@@ -79,7 +83,7 @@ class State:
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        if self.path is None:
+        if self.path is None or not self._owns_file:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)

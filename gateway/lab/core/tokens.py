@@ -33,7 +33,8 @@ class Grant:
     account: str
     client_id: str
     scopes: list[str]
-    consented: bool = True
+    number: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Stays while the grant lives; a grant given again after a revocation has another one."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,6 +79,16 @@ class Tokens:
             self.access = {key: item for key, item in self.access.items() if item.expires_at_s > now_s - 3600}
         if len(self.codes) > 1000:
             self.codes = {key: item for key, item in self.codes.items() if item.expires_at_s > now_s - 3600}
+
+    def grant(self, account: str, client_id: str, scopes: list[str]) -> Grant:
+        """Remember what an account allows a client; there is one grant per pair."""
+        key = f"{account} {client_id}"
+        earlier = self.grants.get(key)
+        grant = Grant(key=key, account=account, client_id=client_id, scopes=scopes)
+        if earlier is not None:
+            grant.number = earlier.number
+        self.grants[key] = grant
+        return grant
 
     def revoke_grant(self, grant: str) -> None:
         """Make every token of a grant invalid at once."""

@@ -12,7 +12,8 @@ import aiohttp
 from gateway.lab.core.calls import Call
 
 if TYPE_CHECKING:
-    from gateway.lab.core.lab import Lab
+    from gateway.lab.core.faults import FaultBook
+    from gateway.lab.core.settings import Settings
 
 RETRIED = frozenset({500, 502, 503, 504})
 HUGE_BYTES = 5_000_000
@@ -38,7 +39,8 @@ class Message:
 class Deliverer:
     """Sends messages and remembers what became of them."""
 
-    lab: Lab
+    settings: Settings
+    faults: FaultBook
     sent: list[dict[str, Any]] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _session: aiohttp.ClientSession | None = None
@@ -56,14 +58,14 @@ class Deliverer:
             operation="webhook",
             account=message.account,
         )
-        fired = self.lab.faults.pick(call, "webhook")
+        fired = self.faults.pick(call, "webhook")
         for held in self._held:
             self._start(held, 0.05)
         self._held.clear()
         if fired is None:
             self._start(message)
             return
-        self.lab.faults.fired[fired.kind.name] += 1
+        self.faults.fired[fired.kind.name] += 1
         delay_s = float(fired.params.get("seconds", 1.0))
         match fired.kind.name.removeprefix("webhook_"):
             case "lost":
@@ -112,7 +114,7 @@ class Deliverer:
         del self.sent[:-5000]
 
     async def _deliver(self, message: Message, delay_s: float) -> None:
-        settings = self.lab.settings
+        settings = self.settings
         await asyncio.sleep(delay_s)
         outcome = "not delivered"
         for number in range(1, settings.webhook_tries + 1):

@@ -44,7 +44,7 @@ def watch(google: Google, call: Call) -> dict[str, Any]:
         calendar_id=calendar.id,
         account=call.account or "",
         client_id=call.token.client_id if call.token else "",
-        grant=call.token.grant if call.token else "",
+        grant=_grant_number(google, call),
         address=address,
         token=body.get("token", ""),
         expires_at_s=_expiry(google, body),
@@ -59,6 +59,11 @@ def watch(google: Google, call: Call) -> dict[str, Any]:
         "expiration": str(int(channel.expires_at_s * 1000)),
     }
     return answer | ({"token": channel.token} if channel.token else {})
+
+
+def _grant_number(google: Google, call: Call) -> str:
+    grant = google.lab.tokens.grants.get(call.token.grant) if call.token else None
+    return grant.number if grant else ""
 
 
 def _address(google: Google, address: str) -> None:
@@ -98,7 +103,7 @@ def stop(google: Google, call: Call) -> None:
 def _prune(google: Google) -> None:
     """Forget channels that expired or whose grant was revoked; nobody is told."""
     now_s = google.lab.clock.true_s()
-    live = google.lab.tokens.grants
+    live = {grant.number for grant in google.lab.tokens.grants.values()}
     for channel in list(google.state.channels.values()):
         if channel.expires_at_s <= now_s or (channel.grant and channel.grant not in live):
             del google.state.channels[channel.id]

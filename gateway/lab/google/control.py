@@ -117,7 +117,7 @@ class GoogleControl:
         return person.insert(self.google, body["account"], body["calendar"], body["event"])
 
     def _checked(self, event: dict[str, Any]) -> None:
-        errors = self.google.api.errors("Event", event_rules.cleaned(event))
+        errors = self.google.api.errors("Event", event_rules.checkable(event, patch=True))
         if errors:
             raise ValueError(errors[0])
 

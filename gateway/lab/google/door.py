@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from gateway.lab.core.calls import Answer, Call
 from gateway.lab.core.errors import Refusal
 from gateway.lab.core.schemas import Operation
+from gateway.lab.google.event_rules import checkable
 from gateway.lab.google.masks import mask
-from gateway.lab.google.times import is_local
 
 if TYPE_CHECKING:
     from gateway.lab.google.world import Google
@@ -25,6 +25,7 @@ _DOMAINS = {
     "dailyLimitExceeded": "usageLimits",
     "accessNotConfigured": "usageLimits",
 }
+_CHALLENGE = 'Bearer realm="https://accounts.google.com/"'
 _STATUS = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -132,9 +133,7 @@ class CalendarDoor:
                 403,
                 "insufficientPermissions",
                 "Request had insufficient authentication scopes.",
-                headers={
-                    "WWW-Authenticate": 'Bearer realm="https://accounts.google.com/", error="insufficient_scope"'
-                },
+                headers={"WWW-Authenticate": f'{_CHALLENGE}, error="insufficient_scope"'},
             )
 
     def _request(self, call: Call, operation: Operation) -> None:
@@ -144,7 +143,7 @@ class CalendarDoor:
         if call.one("alt", "json") != "json":
             raise Refusal(400, "invalidParameter", "alt: only json", location="alt", violation=True)
         call.body = self._body(call)
-        errors = self.google.api.body_errors(operation, _checkable(call.body, patch=call.verb == "PATCH"))
+        errors = self.google.api.body_errors(operation, checkable(call.body, patch=call.verb == "PATCH"))
         if errors:
             raise Refusal(
                 400, "invalid" if "required" not in errors[0] else "required", errors[0], violation=True
@@ -159,7 +158,15 @@ class CalendarDoor:
         except ValueError:
             raise Refusal(400, "parseError", "Parse Error", violation=True) from None
 
-    def refuse(self, call: Call, *, status: int, reason: str, message: str, domain: str = "") -> Answer:  # noqa: ARG002 - the protocol of a door
+    def refuse(
+        self,
+        call: Call,  # noqa: ARG002 - the protocol of a door
+        *,
+        status: int,
+        reason: str,
+        message: str,
+        domain: str = "",
+    ) -> Answer:
         """Render Google's error envelope; the call itself plays no part in it."""
         domain = _DOMAINS.get(reason) or domain or "global"
         error = {"domain": domain, "reason": reason, "message": message}
@@ -179,22 +186,3 @@ class CalendarDoor:
             return ["an answer of a method that has none"]
         self.google.api.coverage.note(operation.response, answer.body)
         return self.google.api.errors(operation.response, answer.body)
-
-
-def _checkable(body: Any, *, patch: bool) -> Any:
-    """Return a copy for the validator: null means absent, a local time with a zone is legal (official)."""
-    if not isinstance(body, dict):
-        return body
-    result: dict[str, Any] = {}
-    for name, value in body.items():
-        if value is None:
-            continue
-        if name in {"start", "end", "originalStartTime"} and isinstance(value, dict):
-            value = {key: item for key, item in value.items() if item is not None}
-            text = value.get("dateTime")
-            if isinstance(text, str) and (value.get("timeZone") or patch) and is_local(text):
-                value["dateTime"] = (text if text.count(":") == 2 else text + ":00") + "Z"
-        elif isinstance(value, dict):
-            value = _checkable(value, patch=patch)
-        result[name] = value
-    return result

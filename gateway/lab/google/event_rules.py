@@ -53,6 +53,25 @@ def cleaned(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def checkable(body: Any, *, patch: bool) -> Any:
+    """Return a copy for the validator: null means absent, a local time with a zone is legal (official)."""
+    if not isinstance(body, dict):
+        return body
+    result: dict[str, Any] = {}
+    for name, value in body.items():
+        if value is None:
+            continue
+        if name in {"start", "end", "originalStartTime"} and isinstance(value, dict):
+            value = {key: item for key, item in value.items() if item is not None}
+            text = value.get("dateTime")
+            if isinstance(text, str) and (value.get("timeZone") or patch) and times.is_local(text):
+                value["dateTime"] = (text if text.count(":") == 2 else text + ":00") + "Z"
+        elif isinstance(value, dict):
+            value = checkable(value, patch=patch)
+        result[name] = value
+    return result
+
+
 def merged(old: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     """Return old changed by a PATCH: null deletes, objects merge, arrays replace."""
     result = dict(old)

@@ -176,6 +176,7 @@ def _changed(
     changes: dict[str, Any],
 ) -> dict[str, Any]:
     old = found.body
+    asked = set(changes)
     if found.deleted and changes.get("status", "cancelled") == "cancelled":
         raise Refusal(410, "deleted", "Resource has been deleted")
     if found.deleted and not google.lab.settings.allow_revival:
@@ -188,7 +189,7 @@ def _changed(
         return _answer(google, call, calendar, record)
     reminders = body.pop("reminders", None)
     checked = (
-        event_rules.checked_reminders(reminders) if "reminders" in changes and reminders is not None else None
+        event_rules.checked_reminders(reminders) if "reminders" in asked and reminders is not None else None
     )
     _conference(call, body, old)
     instance = found.master is not None
@@ -196,7 +197,7 @@ def _changed(
     moved = any(event.get(name) != old.get(name) for name in ("start", "end", "recurrence"))
     if moved and google.lab.settings.revision_bumps:
         event["sequence"] = max(old.get("sequence", 0) + 1, event.get("sequence", 0))
-    only_reminders = set(changes) <= {"reminders"} and bool(changes)
+    only_reminders = asked == {"reminders"}
     event["updated"] = old["updated"] if only_reminders else google.stamp()
     if instance and found.master is not None:
         _tighten(google, calendar, found.master, event, old)
@@ -206,7 +207,7 @@ def _changed(
         record.reminders = dict(found.master.reminders)
     if checked is not None:
         record.reminders[call.account or ""] = checked
-    elif "reminders" in changes:
+    elif "reminders" in asked:
         record.reminders.pop(call.account or "", None)
     if moved and not instance and series.is_master(old):
         drop_exceptions(google, calendar, found.id, event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -116,4 +117,6 @@ class GoogleState:
     channels: dict[str, Channel] = field(default_factory=dict)
     created_calendars: dict[str, int] = field(default_factory=dict)
     invitations: dict[str, int] = field(default_factory=dict)
+    secret: str = field(default_factory=lambda: secrets.token_hex(16))
+    """Seals page and sync tokens, which so outlive a restart."""
     etags: int = 1_800_000_000_000_000

@@ -92,10 +92,11 @@ def move(google: Google, calendar_id: str, event_id: str, target_id: str) -> Non
 
 def bump(google: Google, calendar: Calendar, event_id: str) -> None:
     """Change nothing that a person sees, but the etag: a background job of the provider."""
-    record = calendar.events.get(event_id)
+    found = series.find(google, calendar, event_id)
+    record = (found.record or found.master) if found else None
     if record is not None:
         google.put(
-            calendar, event_id, record.now.body, deleted=record.now.deleted, dropped=record.now.dropped
+            calendar, record.id, record.now.body, deleted=record.now.deleted, dropped=record.now.dropped
         )
 
 

@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, unquote
 
 from gateway.lab.core.calls import Answer, Call
 from gateway.lab.core.errors import Refusal
-from gateway.lab.core.tokens import Grant, challenge_of
+from gateway.lab.core.tokens import challenge_of
 from gateway.lab.google import assertions
-from gateway.lab.google.oauth import OPENID, grant_key
+from gateway.lab.google.oauth import OPENID
 
 if TYPE_CHECKING:
     from gateway.lab.core.identity import Client
@@ -95,11 +95,8 @@ class TokenDoor:
             raise Refusal(
                 400, "invalid_grant", "Invalid code verifier." if verifier else "Missing code verifier."
             )
-        key = grant_key(code.account, client.client_id)
+        key = tokens.grant(code.account, client.client_id, code.scopes).key
         code.grant = key
-        tokens.grants[key] = Grant(
-            key=key, account=code.account, client_id=client.client_id, scopes=code.scopes
-        )
         answer = self.google.access_token(code.account, client, code.scopes, key)
         if code.with_refresh:
             answer["refresh_token"] = self.google.refresh_token(

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from gateway.lab.core.errors import Refusal
 from gateway.lab.core.identity import Account, Client
 from gateway.lab.core.schemas import Description
 from gateway.lab.core.state import Part
-from gateway.lab.core.tokens import AccessToken, Grant, RefreshToken, opaque
+from gateway.lab.core.tokens import AccessToken, RefreshToken, opaque
 from gateway.lab.core.zones import zone
 from gateway.lab.google.model import RANK, VERSIONS_KEPT, Calendar, GoogleState, ListEntry, Record, Version
 
@@ -36,6 +37,8 @@ class Google:
         self.part = Part(GoogleState)
         lab.state.parts["google"] = self.part
         self.api = Description("google-calendar.schema.json")
+        self.on_change: Callable[[Calendar], None] = lambda _calendar: None
+        """Told of every change of a calendar's events; the laboratory puts the channels here."""
         self.page_trick = ""
         """``short``, ``empty`` or ``repeat``: what a fault asks of the page at hand."""
 
@@ -58,8 +61,10 @@ class Google:
     def seal(self, value: Any) -> str:
         """Return an opaque token that carries a value; it needs URL-encoding."""
         raw = json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
-        mark = hmac.new(self.lab.secret, raw, hashlib.sha256).digest()[:9]
-        return base64.b64encode(mark + raw).decode() + "="
+        return base64.b64encode(self._mark(raw) + raw).decode() + "="
+
+    def _mark(self, raw: bytes) -> bytes:
+        return hmac.new(self.state.secret.encode(), raw, hashlib.sha256).digest()[:9]
 
     def unseal(self, token: str, name: str) -> Any:
         """Return what a token carries; raises Refusal 400."""
@@ -68,9 +73,7 @@ class Google:
         except ValueError:
             data = b""
         mark, raw = data[:9], data[9:]
-        if not raw or not hmac.compare_digest(
-            mark, hmac.new(self.lab.secret, raw, hashlib.sha256).digest()[:9]
-        ):
+        if not raw or not hmac.compare_digest(mark, self._mark(raw)):
             raise Refusal(400, "invalid", f"Invalid {name} value.", location=name)
         return json.loads(raw)
 
@@ -158,22 +161,15 @@ class Google:
         calendar.events[event_id] = record
         if master_id := body.get("recurringEventId"):
             calendar.children.setdefault(master_id, set()).add(event_id)
-        self.changed(calendar)
+        self.on_change(calendar)
         return record
-
-    def changed(self, calendar: Calendar) -> None:
-        """Tell every channel that watches a calendar."""
-        from gateway.lab.google.channels import notify
-
-        notify(self, calendar)
 
     # --- tokens, accounts and calendars
 
     def tokens_for(self, account: str, client: Client, scopes: list[str]) -> dict[str, Any]:
         """Issue an access and a refresh token and remember the grant."""
         lab = self.lab
-        key = f"{account} {client.client_id}"
-        lab.tokens.grants[key] = Grant(key=key, account=account, client_id=client.client_id, scopes=scopes)
+        key = lab.tokens.grant(account, client.client_id, scopes).key
         answer = self.access_token(account, client, scopes, key)
         return answer | {"refresh_token": self.refresh_token(key, account, client.client_id, scopes)}
 

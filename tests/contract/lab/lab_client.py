@@ -50,7 +50,7 @@ class LabClient:
             body = await answer.json() if is_json and text else text
             return Reply(answer.status, answer.headers, body)
 
-    async def control(self, verb: str, path: str, **body: Any) -> Any:
+    async def control(self, verb: str, path: str, /, **body: Any) -> Any:
         """Call the control API; a refusal is an AssertionError."""
         reply = await self.request(verb, f"/lab/{path}", json=body or None)
         assert reply.status == 200, reply.body
@@ -64,7 +64,7 @@ class LabClient:
         """Move the laboratory's clock."""
         await self.control("POST", "clock", advance_s=seconds)
 
-    async def fault(self, kind: str, **rule: Any) -> None:
+    async def fault(self, kind: str, /, **rule: Any) -> None:
         """Script a fault: method, path, operation, account, times, skip, params."""
         await self.control("POST", "faults", kind=kind, **rule)
 
@@ -109,18 +109,34 @@ class LabClient:
             "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
             "code_challenge_method": "S256",
         } | changes
-        page = await self.request("GET", f"/o/oauth2/v2/auth?{urlencode(query)}")
+        address = f"{self.base}/o/oauth2/v2/auth?{urlencode(query)}"
+        back = await self.approve(address, account=account, tick=tick, allow=allow)
+        return _query(back), verifier
+
+    async def approve(
+        self, address: str, *, account: str = ADA, tick: tuple[str, ...] | None = None, allow: bool = True
+    ) -> str:
+        """Answer any program's consent page as a person; returns the address that the browser is sent to.
+
+        Args:
+            address: the page, as the program gave it.
+            account: whom to choose.
+            tick: scopes left ticked; None leaves all.
+            allow: False denies.
+        """
+        page = await self.request("GET", address.removeprefix(self.base))
         if page.status == 302:
-            return _query(page.headers["Location"]), verifier
+            return str(page.headers["Location"])
         assert page.status == 200, page.body
         assert "imulator" in page.body
-        action = unescape(re.findall(r'action="([^"]+)"', page.body)[0])
         assert f'value="{account}"' in page.body
+        action = unescape(re.findall(r'action="([^"]+)"', page.body)[0])
+        offered = [unescape(item) for item in re.findall(r'name="scope" value="([^"]+)"', page.body)]
         form = [("account", account), ("decision", "allow" if allow else "deny")]
-        form += [("scope", scope) for scope in (scopes if tick is None else tick)]
+        form += [("scope", scope) for scope in offered if tick is None or scope in tick]
         answer = await self.request("POST", action, data=form)
         assert answer.status == 302, answer.body
-        return _query(answer.headers["Location"]), verifier
+        return str(answer.headers["Location"])
 
     async def exchange(self, code: str, verifier: str, **changes: str) -> Reply:
         """Exchange a code."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC
 from typing import Any
 
 import aiohttp
@@ -27,7 +28,7 @@ def google_service(lab: LabClient, token: str, **more: Any) -> Any:
         credentials=credentials,
         static_discovery=True,
         cache_discovery=False,
-        client_options={"api_endpoint": lab.base},
+        client_options={"api_endpoint": f"{lab.base}/calendar/v3/"},
     )
 
 
@@ -116,9 +117,7 @@ async def test_gcal_sync_follows_changes_by_its_sync_manager(lab: LabClient) -> 
     await manager.run()
 
     async def seen() -> list[str]:
-        import datetime
-
-        timeline = await manager.store_service.async_get_timeline(datetime.UTC)
+        timeline = await manager.store_service.async_get_timeline(UTC)
         return sorted(event.start.value.isoformat()[:10] for event in timeline)
 
     assert await seen() == [
