@@ -313,6 +313,7 @@ class Mapping:
         remote_id: None while a create was begun and its end is not known.
         sent: what we last sent, as the provider would keep it.
         base: what the provider answered to it.
+        is_ours: we made the event; False: a person did, and it was taken in.
         drift_hash: a change over there that was reported and not taken; "" for a deletion.
     """
 
@@ -327,5 +328,6 @@ class Mapping:
     base: bytes = field(repr=False)
     base_hash: str
     drift_hash: str | None
+    is_ours: bool
     has_guests: bool
     is_dirty: bool

@@ -91,6 +91,7 @@ def _adopt(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None
     same = one.local is not None and one.local.ours_hash == one.remote.content_hash
     if one.mapping is None or same:
         values |= {"sent": one.remote.ical or b"", "sent_hash": one.remote.content_hash}
+    values["is_ours"] = one.remote.is_ours or (one.mapping is not None and one.mapping.is_ours)
     # What differs goes out again at the next push; what is the same never does.
     values["is_dirty"] = not same
     mapping_store.save(tx, ctx.link.id, uid, values)

@@ -234,6 +234,7 @@ def _creation(tx: Transaction, ctx: RunContext, local: LocalView, *, now: dateti
             "drift_hash": None,
             "is_dirty": True,
             "state": "creating",
+            "is_ours": True,
             "updated_at_utc": now,
         },
     )

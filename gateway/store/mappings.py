@@ -30,6 +30,7 @@ def mapping_from_row(row: Row[Any]) -> Mapping:
         base=bytes(row.base) if row.base is not None else sent,
         base_hash=row.base_hash,
         drift_hash=row.drift_hash,
+        is_ours=bool(row.is_ours),
         has_guests=bool(row.has_guests),
         is_dirty=bool(row.is_dirty),
     )
@@ -93,7 +94,13 @@ def save(tx: Transaction, link_id: LinkId, uid: str, values: Dict[str, Any]) -> 
         update(mapping).where(mapping.c.link_id == link_id, mapping.c.uid == uid).values(**values)
     )
     if not changed.rowcount:
-        defaults: dict[str, Any] = {"memo": b"", "has_guests": False, "is_dirty": False, "state": "ok"}
+        defaults: dict[str, Any] = {
+            "memo": b"",
+            "is_ours": False,
+            "has_guests": False,
+            "is_dirty": False,
+            "state": "ok",
+        }
         tx.execute(insert(mapping).values(**(defaults | values | {"link_id": link_id, "uid": uid})))
 
 

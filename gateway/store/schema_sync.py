@@ -126,6 +126,7 @@ mapping = Table(  # what one link knows about one calendar object at the provide
     Column("base", LargeBinary),  # what the provider answered; null: the same bytes as sent
     Column("base_hash", String(64), nullable=False),
     Column("drift_hash", String(64)),  # a change over there that was reported and not taken
+    Column("is_ours", Boolean, nullable=False),  # we made it; false: a person did, and it was taken in
     Column("has_guests", Boolean, nullable=False),  # people were invited over there: hands off
     Column("is_dirty", Boolean, nullable=False),  # to be sent again whatever the log says
     Column("updated_at_utc", UtcDateTime, nullable=False),

@@ -31,7 +31,7 @@ ME = Origin(label="test")
 
 
 def event(uid: str, title: str = "Stand-up", start: str = "20260310T090000Z", *lines: str) -> bytes:
-    end = start[:9] + "1" + start[10:] if "T0" in start else start
+    end = f"{start[:9]}{int(start[9:11]) + 1:02d}{start[11:]}"
     body = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",

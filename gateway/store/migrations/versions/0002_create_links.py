@@ -193,6 +193,7 @@ def _create_links() -> None:
         sa.Column("base", sa.LargeBinary(), nullable=True),
         sa.Column("base_hash", sa.String(length=64), nullable=False),
         sa.Column("drift_hash", sa.String(length=64), nullable=True),
+        sa.Column("is_ours", sa.Boolean(), nullable=False),
         sa.Column("has_guests", sa.Boolean(), nullable=False),
         sa.Column("is_dirty", sa.Boolean(), nullable=False),
         sa.Column("updated_at_utc", UTC, nullable=False),
