@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain.errors import NotFound
-from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkState
+from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkId, LinkState
 from gateway.services.limits import Limits
 from gateway.services.sync_context import (
     Project,
@@ -138,6 +138,42 @@ def context(
 def window_rolled(ctx: RunContext) -> bool:
     """Return whether the day has moved the window since the last run."""
     return stored_window(ctx.link) != ctx.window
+
+
+def preview_context(
+    tx: Transaction,
+    link_id: LinkId,
+    *,
+    project: Project,
+    instance_id: str,
+    limits: Limits,
+    public_url: str | None,
+    now: datetime,
+) -> tuple[RunContext, Account]:
+    """Return what a preview works with: a run without a lease, which can record nothing.
+
+    Raises:
+        NotFound: the link or its account is gone.
+    """
+    link = link_store.get(tx, link_id)
+    account = account_store.get(tx, link.account_id) if link is not None else None
+    if link is None or account is None:
+        raise NotFound("The link is gone.")
+    calendar = calendar_store.get(tx, link.calendar_id)
+    ctx = RunContext(
+        link=link,
+        claim=Claim(link_id=link.id, account_id=account.id, token=-1, wake=-1),
+        calendar=calendar,
+        project=project,
+        sight=sight(link, calendar, public_url),
+        presentation=presentation(link, calendar),
+        window=window_of(link, now),
+        instance_id=instance_id,
+        limits=limits,
+        public_url=public_url,
+        cause="preview",
+    )
+    return ctx, account
 
 
 def note_progress(tx: Transaction, ctx: RunContext, *, done: int, total: int) -> None:

@@ -85,8 +85,12 @@ class Connector:
         )
         return challenge
 
-    async def complete(self, query: Mapping[str, str], *, actor: str) -> Account:
+    async def complete(
+        self, query: Mapping[str, str], *, actor: str, principal_id: PrincipalId | None = None
+    ) -> Account:
         """Finish a sign-in with the query of the redirect; the account's calendars are listed.
+
+        ``principal_id``: only where this person has begun it.
 
         Raises:
             NotFound: the state is unknown, used or too old.
@@ -96,6 +100,8 @@ class Connector:
         state = query.get("state", "")
         db, sealer, clock = self.accounts.db, self.accounts.sealer, self.accounts.clock
         begun = await db.awrite(accounts.take, sealer, state=state, now=clock())
+        if principal_id is not None and begun.principal_id != principal_id:
+            raise SignInRefused("Somebody else began this sign-in; start again from the connect page.")
         provider = self.accounts.provider(begun.provider)
         signed_in = await asyncio.to_thread(
             provider.sign_in.complete,
