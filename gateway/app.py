@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,6 +31,7 @@ from gateway.store.database import Database
 
 _log = structlog.get_logger("gateway.app")
 _LOOP_PROBE_S = 5.0
+_BACKLOG = 512
 
 
 def utc_now() -> datetime:
@@ -68,7 +70,14 @@ async def serve(db: Database, settings: Settings, *, ready: Callable[[str], None
     Raises:
         GatewayError: the port is taken or the configuration is unsafe.
     """
-    app = build(db, settings)
+    listener = _listen(settings)
+    # The port is known from here on, also where the system chose it: links are built from it.
+    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    try:
+        app = build(db, settings)
+    except BaseException:
+        listener.close()
+        raise
     runner = web.AppRunner(
         app,
         access_log_class=access_log.AccessLog,
@@ -84,23 +93,30 @@ async def serve(db: Database, settings: Settings, *, ready: Callable[[str], None
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     try:
-        site = web.TCPSite(runner, settings.host, settings.port, backlog=512)
-        try:
-            await site.start()
-        except OSError as error:
-            reason = error.strerror or str(error)
-            place = f"{settings.host}:{settings.port}"
-            raise GatewayError(
-                f"Cannot listen on {place} ({reason}); choose another port with --port."
-            ) from error
-        host, port = runner.addresses[0][:2]
-        shown = f"[{host}]" if ":" in host else host
-        _log.info("server.started", host=host, port=port)
-        ready(f"http://{shown}:{port}")
+        await web.SockSite(runner, listener, backlog=_BACKLOG).start()
+        _log.info("server.started", host=settings.host, port=settings.port)
+        ready(settings.base_url)
         await stop.wait()
         _log.info("server.stopping")
     finally:
         await runner.cleanup()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Open the port before anything is built on it.
+
+    Raises:
+        GatewayError: it is taken or not ours.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        reason = error.strerror or str(error)
+        raise GatewayError(
+            f"Cannot listen on {place} ({reason}); choose another port with --port."
+        ) from error
 
 
 def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], None] = print) -> None:
@@ -124,9 +140,9 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
         ways_in = demo_service.prepare(db, settings, sealer, now=utc_now()) if demo else None
 
         def ready(address: str) -> None:
-            announce(f"Calgate is running at {settings.public_url or address} (Ctrl-C stops it).")
+            announce(f"Calgate is running at {address} (Ctrl-C stops it).")
             if ways_in is not None:
-                for line in ways_in.lines(settings.public_url or address):
+                for line in ways_in.lines(address):
                     announce(line)
             sys.stdout.flush()
 

@@ -10,14 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import func, select
-
 from gateway.cli.checks_address import check_public_url
 from gateway.cli.finding import Finding, State, broken, note, ok, warning
-from gateway.domain.errors import GatewayError, StoreError
+from gateway.domain.errors import StoreError
 from gateway.services import Database, startup
 from gateway.settings import Settings
-from gateway.store import migrate
+from gateway.store import instance, migrate
 from gateway.store.database import sqlite_driver
 from gateway.store.migrate import SchemaState
 from gateway.store.sealed import Sealer, check_canary, has_canary, load_keys
@@ -75,7 +73,7 @@ def check_data(settings: Settings) -> Iterator[Finding]:
         yield ok("data", f"{path} can be written.")
         return
     for each in (path, settings.sqlite_path, settings.secret_key_path):
-        if each.exists() and stat.S_IMODE(each.stat().st_mode) & 0o007 and _is_reachable(path, each):
+        if each.exists() and stat.S_IMODE(each.stat().st_mode) & 0o006 and _is_reachable(path, each):
             yield warning("data", f"Everybody on this machine may read {each}.", f"chmod o-rwx {each}")
             return
     yield ok("data", f"{path} can be written, and others cannot read it.")
@@ -134,27 +132,13 @@ def check_zones(settings: Settings) -> Iterator[Finding]:
 
 
 def check_radicale(settings: Settings) -> Iterator[Finding]:
-    """radicale.conf is there and safe, as far as the installed plug-in can tell."""
-    from importlib.metadata import entry_points
+    """radicale.conf is there and safe, and so is the Radicale that is installed."""
+    from gateway.http.dav.host import check
 
-    found = list(entry_points(group="gateway.dav"))
-    if not found:
-        yield broken("caldav", "No CalDAV plug-in is installed.", "Install the package calgate again.")
-        return
-    try:
-        build = found[0].load()
-    except ImportError as error:
-        yield broken("caldav", f"The CalDAV plug-in cannot be loaded ({error}).", "Install calgate again.")
-        return
-    check = getattr(build, "check", None)
-    if check is None:
-        yield ok("caldav", f"The plug-in {found[0].value} is there.")
-        return
-    try:
-        check(settings)
-    except GatewayError as error:
-        yield broken("caldav", str(error), "Change radicale.conf, or start without CALGATE_RADICALE_CONF.")
-    else:
+    problems = check(settings)
+    for problem in problems:
+        yield broken("caldav", problem, "Change radicale.conf, or start without CALGATE_RADICALE_CONF.")
+    if not problems:
         yield ok("caldav", "radicale.conf is accepted.")
 
 
@@ -214,8 +198,7 @@ def _clock(db: Database, *, now: datetime) -> Finding:
     if now < _RELEASED:
         return broken("clock", f"The clock says {now:%Y-%m-%d}.", "Set it; feeds and holds depend on it.")
     if not db.is_sqlite:
-        theirs: datetime = db.read(lambda tx: tx.execute(select(func.clock_timestamp())).scalar_one())
-        apart = abs(theirs - datetime.now(UTC))
+        apart = abs(db.read(instance.clock) - datetime.now(UTC))
         if apart > _CLOCK_TOLERANCE:
             return warning(
                 "clock",

@@ -121,6 +121,7 @@ def _as_dict(address: str, report: ImportReport) -> dict[str, object]:
         "updated": report.updated,
         "unchanged": report.unchanged,
         "clashing": report.clashing,
+        "notes": report.notes,
         "refused": [{"line": each.line, "uid": each.uid, "reason": each.reason} for each in report.refused],
         "unknown_zones": sorted(report.unknown_zones),
     }
@@ -134,5 +135,7 @@ def _print(address: str, report: ImportReport) -> None:
     if report.unknown_zones:
         zones = ", ".join(sorted(report.unknown_zones))
         typer.echo(f"Unknown time zones, read in the zone of the resource: {zones}", err=True)
+    for note in report.notes:
+        typer.echo(f"  {note}", err=True)
     for each in report.refused:
         typer.echo(f"  line {each.line}: {each.reason}", err=True)

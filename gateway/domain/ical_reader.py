@@ -99,8 +99,8 @@ def _content_line(line: str) -> Contentline:
     return Contentline(line)  # type: ignore[no-untyped-call]  # icalendar has no types here
 
 
-def split_line(line: str) -> tuple[str, Parameters, str]:
-    """Return name (upper case), parameters and raw value of an unfolded content line.
+def split_line(line: str) -> tuple[str, Parameters | None, str]:
+    """Return name (upper case), parameters (None where there are none) and raw value of an unfolded line.
 
     Raises:
         ValueError: it is not a content line.
@@ -110,11 +110,12 @@ def split_line(line: str) -> tuple[str, Parameters, str]:
         name, params, value = _content_line(line).raw_parts()
         return name.upper(), params, value
     name, raw, value = match.groups()
+    if not raw:
+        return name.upper(), None, value
     params = Parameters()
-    if raw:
-        for part in raw[1:].split(";"):
-            key, _, content = part.partition("=")
-            params[key] = content
+    for part in raw[1:].split(";"):
+        key, _, content = part.partition("=")
+        params[key] = content
     return name.upper(), params, value
 
 
@@ -205,7 +206,7 @@ class _Reader(ComponentIcalParser):
         component = self._stack.pop()
         (self._stack[-1].subcomponents if self._stack else self._components).append(component)
 
-    def _property(self, name: str, params: Parameters, raw: str, line: str) -> None:
+    def _property(self, name: str, params: Parameters | None, raw: str, line: str) -> None:
         if not self._stack:
             if name == "X-COMMENT":
                 return
@@ -213,9 +214,9 @@ class _Reader(ComponentIcalParser):
         if name in _LISTS and raw.count(",") > MAX_VALUES:
             raise InvalidCalendarData("too many values", line=self._line_number, property_name=name)
         if name == "CATEGORIES":
-            self.handle_categories(params, raw, _content_line(line))
+            self.handle_categories(params or Parameters(), raw, _content_line(line))
             return
-        value_param = params.get("VALUE")
+        value_param = params.get("VALUE") if params is not None else None
         factory = _value_type(name, value_param.upper() if isinstance(value_param, str) else None)
         keeps_raw = hasattr(factory, "get_value_from_content_line")
         value = raw if keeps_raw or "\\" not in raw else unescape_backslash(raw)
@@ -225,7 +226,7 @@ class _Reader(ComponentIcalParser):
         for item in values:
             self._add(name, params, item, factory)
 
-    def _add(self, name: str, params: Parameters, value: str, factory: Any) -> None:
+    def _add(self, name: str, params: Parameters | None, value: str, factory: Any) -> None:
         component = self._stack[-1]
         if name in _LISTS:
             value = _DATE_IN_UTC.sub(r"\1", value)
@@ -236,9 +237,10 @@ class _Reader(ComponentIcalParser):
                 raise InvalidCalendarData(
                     "the value cannot be read", line=self._line_number, property_name=name
                 ) from None
-            self.handle_property_parse_error(error, name, params, value, _content_line(""))
+            self.handle_property_parse_error(error, name, params or Parameters(), value, _content_line(""))
             return
-        parsed.params = params
+        if params is not None:
+            parsed.params = params
         if name in ESSENTIAL and hasattr(parsed, "__dict__"):
             parsed.line = self._line_number
             parsed.raw = value

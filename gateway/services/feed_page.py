@@ -1,7 +1,8 @@
-"""What the page of a feed shows: one week of its occurrences, with exactly the text its level allows."""
+"""What the page of a feed shows: a week and what comes after it, with exactly the text its level allows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -18,6 +19,9 @@ from gateway.services.feed_render import Scene, objects_of
 from gateway.store.database import Transaction
 
 MAX_ITEMS = 1000
+AGENDA_DAYS = 62
+MAX_AGENDA_ITEMS = 150
+_MAX_INSTANCES = 5000  # of one object; the feed itself shows denser ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,10 @@ class PageWeek:
 
     Attributes:
         first: Monday of the first week that the feed's window touches; ``last`` of the last one.
-        is_cut: there was more than the page can show.
+        items: of this week, by start.
+        is_cut: there was more in the week than the page can show.
+        agenda_from: today in the present week, else the week's Monday.
+        agenda: what comes from that day on, by start; ``agenda_to`` is the first day that is not listed.
     """
 
     monday: date
@@ -56,6 +63,9 @@ class PageWeek:
     last: date
     items: tuple[PageItem, ...]
     is_cut: bool
+    agenda_from: date
+    agenda_to: date
+    agenda: tuple[PageItem, ...]
 
 
 def week_of(tx: Transaction, scene: Scene, *, monday: date | None, now: datetime) -> PageWeek:
@@ -65,15 +75,19 @@ def week_of(tx: Transaction, scene: Scene, *, monday: date | None, now: datetime
     first = monday_of(scene.window.start.astimezone(zone).date())
     last = monday_of((scene.window.end - timedelta(seconds=1)).astimezone(zone).date())
     shown = min(max(monday or monday_of(today), first), last)
-    begin = to_instant(datetime.combine(shown, time.min), zone)
-    end = to_instant(datetime.combine(shown + timedelta(days=DAYS), time.min), zone)
+    agenda_from = today if shown <= today < shown + timedelta(days=DAYS) else shown
+    agenda_to = agenda_from + timedelta(days=AGENDA_DAYS)
     # Days of other zones begin earlier or later than ours: look a day further, choose by wall clock.
-    wide = Window(start=begin - timedelta(days=1), end=end + timedelta(days=1))
-    wide = Window(start=max(wide.start, scene.window.start), end=min(wide.end, scene.window.end))
-    items: list[PageItem] = []
-    if wide.start < wide.end:
-        items = _items(tx, scene, wide, zone, shown)
-    items.sort(key=lambda item: (item.start, not item.is_all_day, item.end, item.title))
+    begin = to_instant(datetime.combine(shown, time.min), zone) - timedelta(days=1)
+    end = to_instant(datetime.combine(agenda_to, time.min), zone) + timedelta(days=1)
+    window = Window(start=max(begin, scene.window.start), end=max(begin, min(end, scene.window.end)))
+    found = _items(tx, scene, window, zone) if window.start < window.end else []
+    found.sort(key=lambda item: (item.start, not item.is_all_day, item.end, item.title))
+    items = _between(found, shown, shown + timedelta(days=DAYS))
+    agenda = _between(found, agenda_from, agenda_to)
+    if len(agenda) > MAX_AGENDA_ITEMS:
+        agenda_to = max(agenda_from, agenda[MAX_AGENDA_ITEMS].start.date()) + timedelta(days=1)
+        agenda = _between(agenda, agenda_from, agenda_to)
     return PageWeek(
         monday=shown,
         today=today,
@@ -82,13 +96,19 @@ def week_of(tx: Transaction, scene: Scene, *, monday: date | None, now: datetime
         last=last,
         items=tuple(items[:MAX_ITEMS]),
         is_cut=len(items) > MAX_ITEMS,
+        agenda_from=agenda_from,
+        agenda_to=agenda_to,
+        agenda=tuple(agenda[:MAX_ITEMS]),
     )
 
 
-def _items(tx: Transaction, scene: Scene, window: Window, zone: ZoneInfo, monday: date) -> list[PageItem]:
+def _between(items: Sequence[PageItem], first: date, end: date) -> list[PageItem]:
+    opens, closes = datetime.combine(first, time.min), datetime.combine(end, time.min)
+    return [item for item in items if item.start < closes and (item.end > opens or item.start >= opens)]
+
+
+def _items(tx: Transaction, scene: Scene, window: Window, zone: ZoneInfo) -> list[PageItem]:
     places = {calendar.resource.slug: place for place, calendar in enumerate(scene.calendars)}
-    opens = datetime.combine(monday, time.min)
-    closes = opens + timedelta(days=DAYS)
     items: list[PageItem] = []
     for each in objects_of(tx, scene, window):
         try:
@@ -96,14 +116,14 @@ def _items(tx: Transaction, scene: Scene, window: Window, zone: ZoneInfo, monday
                 each, uid=each.uid, view=each.view, zone=each.zone, book=ZoneBook(), is_hold=each.is_hold
             )
             parsed = parse_object(each.ical, max_bytes=len(each.ical))
-            instances = iter_instances(parsed, zone=each.zone, window=window, limit=MAX_ITEMS)
+            instances = iter_instances(parsed, zone=each.zone, window=window, limit=_MAX_INSTANCES)
         except (GatewayError, ValueError, LookupError, OverflowError):
             continue  # the feed itself reports what it cannot show
         faces = {id(component): place for place, component in enumerate(parsed.components)}
         resource = places.get(each.resource[0], 0) if each.resource is not None else 0
         for instance in instances:
             item = _item(projected, faces[id(instance.component)], instance, zone, resource)
-            if item is not None and item.start < closes and (item.end > opens or item.start >= opens):
+            if item is not None:
                 items.append(item)
     return items
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
-from gateway.domain.errors import Clash, GatewayError, InvalidInput
-from gateway.domain.ical import ImportEntry, split_import
+from gateway.domain.errors import Clash, GatewayError, InvalidCalendarData, InvalidInput
+from gateway.domain.ical import ImportEntry, parse_entry, split_import
 from gateway.domain.model import Calendar, CalendarId, ConflictPolicy
 from gateway.services import objects
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
-from gateway.services.prepare import Prepared, longest_s, prepare, refresh
+from gateway.services.prepare import Prepared, longest_s, prepare_parsed, refresh
 from gateway.store import audit
 from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
@@ -32,7 +32,7 @@ _PLAIN_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,180}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """One entry that was not imported; ``line`` is where it begins in the file."""
+    """One entry that was not imported; ``line`` is the one to blame, or where the entry begins."""
 
     line: int
     uid: str | None
@@ -49,6 +49,7 @@ class ImportReport:
     clashing: int = 0
     refused: list[Refused] = field(default_factory=list)
     unknown_zones: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -126,17 +127,22 @@ def _prepared(
     batch: Sequence[ImportEntry], calendar: Calendar, report: ImportReport, *, limits: Limits, now: datetime
 ) -> Iterator[tuple[ImportEntry, Prepared]]:
     for entry in batch:
-        if entry.data is None:
-            reason = entry.reason or InvalidInput.default_message()
-            report.refused.append(Refused(line=entry.line, uid=entry.uid, reason=reason))
-            continue
         try:
-            prepared = prepare(entry.data, calendar, limits=limits, now=now)
+            parsed = parse_entry(entry, max_bytes=limits.max_object_bytes)
+            prepared = prepare_parsed(parsed, calendar, limits=limits, now=now)
         except GatewayError as error:
-            report.refused.append(Refused(line=entry.line, uid=entry.uid, reason=str(error)))
+            report.refused.append(_refused(entry, error))
             continue
+        report.notes += [f"line {entry.line}: {note}" for note in entry.notes]
         report.unknown_zones.update(prepared.parsed.zone_problems)
         yield entry, prepared
+
+
+def _refused(entry: ImportEntry, error: GatewayError) -> Refused:
+    if not isinstance(error, InvalidCalendarData):
+        return Refused(line=entry.line, uid=entry.uid, reason=str(error))
+    place = f"{error.property_name}: " if error.property_name else ""
+    return Refused(line=error.line or entry.line, uid=entry.uid, reason=f"{place}{error.reason}")
 
 
 def _write_batch(
@@ -171,7 +177,7 @@ def _write_batch(
                     on_clash=on_clash,
                 )
         except (Clash, InvalidInput) as error:
-            outcome.refused.append(Refused(line=entry.line, uid=entry.uid, reason=str(error)))
+            outcome.refused.append(_refused(entry, error))
             continue
         # The next one's check must look far enough back to see this one.
         calendar = replace(calendar, max_duration_s=max(calendar.max_duration_s, longest_s(fresh)))

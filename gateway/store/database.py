@@ -223,12 +223,14 @@ class Database:
                 max_overflow=0,
                 pool_timeout=30,
                 pool_pre_ping=True,
+                hide_parameters=True,  # an error's text must not quote a client's data
                 connect_args={"connect_timeout": 10, "options": "-c plan_cache_mode=force_custom_plan"},
             )
         driver = sqlite_driver()
         engine = create_engine(
             self.url,
             module=driver,
+            hide_parameters=True,  # an error's text must not quote a client's data
             poolclass=QueuePool,
             pool_size=connections,
             max_overflow=0,

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from gateway.store.database import Database, Transaction
 
-_KEPT = 4096  # answers remembered between two commits of anybody
+_KEPT = 1024  # answers remembered between two commits of anybody
 
 # Ownership and grants as in services.access, for the face "feed"; a test compares the two.
 _SQL = """
@@ -73,19 +73,27 @@ class FeedLookup:
         self.is_local = db.is_sqlite
         self._db = db
         self._connection: Any = None  # Any: the driver's own
+        self._cursor: Any = None  # Any: the driver's own
         self._version: object = None
         self._known: dict[bytes, FeedHit] = {}
 
-    def find_local(self, secret_hash: bytes) -> FeedHit | None:
-        """Return the live feed of a secret, on SQLite, always from the same thread."""
-        connection = self._connection or self._connect()
-        version = connection.execute("PRAGMA data_version").fetchone()
+    def refresh_local(self) -> None:
+        """Forget what was found before where anybody has committed since; on SQLite only."""
+        cursor = self._cursor or self._connect()
+        version = cursor.execute("PRAGMA data_version").fetchone()
         if version != self._version:
             self._known.clear()
             self._version = version
+
+    def find_local(self, secret_hash: bytes) -> FeedHit | None:
+        """Return the live feed of a secret as of the last refresh or later, on SQLite.
+
+        Always call it from one thread, after ``refresh_local``.
+        """
+        cursor = self._cursor
         hit = self._known.get(secret_hash)
         if hit is None:
-            hit = _hit(connection.execute(_SQL, {"hash": secret_hash}).fetchall())
+            hit = _hit(cursor.execute(_SQL, {"hash": secret_hash}).fetchall())
             if hit is not None:
                 if len(self._known) >= _KEPT:
                     self._known.clear()
@@ -100,15 +108,16 @@ class FeedLookup:
         """Close the connection of its own."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._cursor = None
 
     def _connect(self) -> Any:
         # Taken out of the pool, so that no worker waits for it and no transaction is ever open on it.
         fairy = self._db.engine.raw_connection()
-        connection = fairy.driver_connection
+        connection: Any = fairy.driver_connection  # Any: the driver's own
         fairy.detach()
         self._connection = connection
-        return connection
+        self._cursor = connection.cursor()
+        return self._cursor
 
 
 def _hit(rows: Sequence[Any]) -> FeedHit | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from gateway.store.database import Transaction
 from gateway.store.schema import instance
@@ -52,3 +53,9 @@ def default_zone(tx: Transaction) -> str | None:
 def set_default_zone(tx: Transaction, zone: str) -> None:
     """Store the zone of resources that have none; their occurrence index must be rebuilt by the caller."""
     put(tx, _ZONE, zone)
+
+
+def clock(tx: Transaction) -> datetime:
+    """Return what the clock of the PostgreSQL server says."""
+    told: datetime = tx.execute(select(func.clock_timestamp())).scalar_one()
+    return told.astimezone(UTC)

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -120,7 +121,7 @@ password = "{password}"
     )
     for step in (["discover", "rooms"], ["sync"]):
         ended = subprocess.run(
-            ["python", "-m", "vdirsyncer", "-c", str(config), *step],
+            [sys.executable, "-m", "vdirsyncer", "-c", str(config), *step],
             input=b"y\n" * 10,
             capture_output=True,
             timeout=120,

@@ -3,7 +3,7 @@
 Bytes: what is PUT comes back identical, what is imported keeps its lines. Time: over one year, as sets of
 instants, the occurrence index, the feed (read by icalendar and our expansion) and the feed as ical.js reads
 it are equal; ``test_corpus_recurrence`` has ical.js judge the originals. Differences are listed with their
-reasons in ``tests/data/feed_differences.toml``.
+reasons in ``tests/data/corpus_http_differences.toml``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from tests.servers import Server
 ZONE = "Europe/Berlin"
 LIMITS = Limits(max_object_bytes=8_000_000)
 SIZES = {"CALGATE_MAX_OBJECT_BYTES": "8000000", "CALGATE_MAX_BODY_BYTES": "20000000", "CALGATE_ZONE": ZONE}
-KNOWN = tomllib.loads((ROOT / "tests" / "data" / "feed_differences.toml").read_text("utf-8"))
+KNOWN = tomllib.loads((ROOT / "tests" / "data" / "corpus_http_differences.toml").read_text("utf-8"))
 YEARS_PER_FILE = 4  # a file may hold decades; its first years are enough
 
 
@@ -280,7 +280,7 @@ def test_index_feed_and_judge_agree_on_every_file(house: House) -> None:
         {f"{one['file']} {one['reader']}": one["count"] for one in KNOWN["difference"]} if is_corpus else {}
     )
     report = "\n".join(details)
-    assert dict(differing) == known, f"not as in feed_differences.toml:\n{report}\n{compared}"
+    assert dict(differing) == known, f"not as in corpus_http_differences.toml:\n{report}\n{compared}"
     assert compared["feed"] > (200 if is_corpus else 0), compared
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from icalendar.cal.component import Component
 
@@ -102,6 +102,7 @@ def test_pain_23_a_vtimezone_is_right_over_its_window(name: str, first: int) -> 
         assert to_instant(wall, ours) == to_instant(wall, zone), wall
 
 
+@example("America/Recife", 1998)
 @given(st.sampled_from(sorted(zoneinfo.available_timezones())), st.integers(1975, 2035))
 @settings(deadline=None)
 def test_every_zone_can_be_written_and_read(name: str, year: int) -> None:

@@ -67,6 +67,7 @@ class FeedDoor:
         self._lookup = FeedLookup(deps.db)
         self._cache = Cache(deps.settings.feed_cache_bytes)
         self._ledger = Ledger(deps.db, deps.clock)
+        self._is_fresh = False
         self._renderers: dict[object, asyncio.Lock] = {}
         self._outcomes = {
             name: deps.metrics.feed_answers.labels(name)
@@ -89,7 +90,7 @@ class FeedDoor:
         now = self._deps.clock()
         digest = secret_hash(secret)
         hit = (
-            self._lookup.find_local(digest)
+            self._find_local(digest)
             if self._lookup.is_local
             else await self._deps.db.aread(self._lookup.find, digest)
         )
@@ -107,6 +108,21 @@ class FeedDoor:
             return await self._page(request, hit, secret, digest, now)
         return await self._file(request, hit, kind, secret, digest, now)
 
+    def _find_local(self, digest: bytes) -> FeedHit | None:
+        """Find a feed on the loop's own thread.
+
+        Requests that one turn of the loop handles were all received before it, so they share one look at the
+        database: none of them can have been sent after a revocation that this look did not see.
+        """
+        if not self._is_fresh:
+            self._lookup.refresh_local()
+            self._is_fresh = True
+            asyncio.get_running_loop().call_soon(self._turn_ended)
+        return self._lookup.find_local(digest)
+
+    def _turn_ended(self) -> None:
+        self._is_fresh = False
+
     async def _file(
         self, request: web.Request, hit: FeedHit, kind: str, secret: str, digest: bytes, now: datetime
     ) -> web.StreamResponse:
@@ -115,7 +131,7 @@ class FeedDoor:
         is_gzip = hit.allows_gzip and takes_gzip(headers.get("Accept-Encoding"))
         expected = headers.get("If-None-Match")
         if expected is not None and matches(expected, state.gzip_etag if is_gzip else state.etag):
-            return self._unchanged(request, hit, state.unchanged_gzip if is_gzip else state.unchanged)
+            return self._unchanged(request, hit, state, is_gzip=is_gzip)
         key = (hit.feed_id, kind)
         entry = self._cache.get(key, state.tag)
         outcome = "cached"
@@ -128,7 +144,7 @@ class FeedDoor:
                 return _not_found()
         since = headers.get("If-Modified-Since") if expected is None else None
         if since is not None and not_since(since, parsedate_to_datetime(entry.last_modified)):
-            return self._unchanged(request, hit, state.unchanged_gzip if is_gzip else state.unchanged)
+            return self._unchanged(request, hit, state, is_gzip=is_gzip)
         self._outcomes[outcome].inc()
         self._ledger.count(hit.feed_id, headers.get("User-Agent", ""), 200, state.seqs)
         answer = (state.found_gzip if is_gzip else state.found).copy()
@@ -140,9 +156,12 @@ class FeedDoor:
             return web.Response(body=entry.gzipped, headers=answer)
         return web.Response(body=entry.body, headers=answer)
 
-    def _unchanged(self, request: web.Request, hit: FeedHit, headers: CIMultiDict[str]) -> web.StreamResponse:
+    def _unchanged(
+        self, request: web.Request, hit: FeedHit, state: _State, *, is_gzip: bool
+    ) -> web.StreamResponse:
         self._outcomes["not_modified"].inc()
-        self._ledger.count(hit.feed_id, request.headers.get("User-Agent", ""), 304, _seqs(hit))
+        self._ledger.count(hit.feed_id, request.headers.get("User-Agent", ""), 304, state.seqs)
+        headers = state.unchanged_gzip if is_gzip else state.unchanged
         return web.Response(status=304, headers=headers.copy())
 
     async def _render(
@@ -177,14 +196,18 @@ class FeedDoor:
         )
         _warn(hit, face, settings.feed_budget_bytes)
         modified = format_datetime(last_modified(face.changed_at_utc, scene.today), usegmt=True)
-        return entry_of(_tag(hit, kind, now), face, modified, allows_gzip=hit.allows_gzip)
+        return entry_of(_tag(hit, kind, now), face.body, modified, allows_gzip=hit.allows_gzip)
 
     async def _page(
         self, request: web.Request, hit: FeedHit, secret: str, digest: bytes, now: datetime
     ) -> web.StreamResponse:
-        return await page.answer(
-            request, hit, self._deps, self._lookup, secret=secret, digest=digest, now=now
-        )
+        try:
+            return await page.answer(
+                request, hit, self._deps, self._lookup, self._cache, secret=secret, digest=digest, now=now
+            )
+        except NotFound:
+            self._outcomes["refused"].inc()
+            return _not_found()
 
 
 class _State:
@@ -196,8 +219,10 @@ class _State:
         self.tag = _tag(hit, kind, now)
         self.etag, self.gzip_etag = f'"{self.tag}"', f'"{self.tag}-gz"'
         self.seqs = _seqs(hit)
-        self.unchanged = CIMultiDict({**_COMMON, "ETag": self.etag})
-        self.unchanged_gzip = CIMultiDict({**_COMMON, "ETag": self.gzip_etag})
+        # Only what RFC 9110 §15.4.5 asks for: the client keeps the other headers of its copy.
+        kept = {name: _COMMON[name] for name in ("Cache-Control", "Vary")}
+        self.unchanged = CIMultiDict({**kept, "ETag": self.etag})
+        self.unchanged_gzip = CIMultiDict({**kept, "ETag": self.gzip_etag})
         about = {
             **_COMMON,
             "Content-Type": _TYPES[kind],

@@ -1,0 +1,212 @@
+"""Faults that only Google shows: its 403 reasons, 410 and 412, pages, lagging reads, sign-in, webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gateway.lab.core.faults import Kind, Scene
+from gateway.lab.google import person
+
+if TYPE_CHECKING:
+    from gateway.lab.core.calls import Answer, Call
+    from gateway.lab.google.world import Google
+
+LIST = "calendar.events.list"
+EVENT_WRITES = {
+    f"calendar.events.{name}"
+    for name in ("insert", "import", "patch", "update", "delete", "move", "quickAdd")
+}
+REFUSED = {
+    "rateLimitExceeded": "Rate Limit Exceeded",
+    "userRateLimitExceeded": "User Rate Limit Exceeded",
+    "quotaExceeded": "Calendar usage limits exceeded.",
+    "dailyLimitExceeded": "Daily Limit Exceeded",
+    "accessNotConfigured": "Google Calendar API has not been used in this project before or it is disabled.",
+    "insufficientPermissions": "Insufficient Permission",
+}
+WEBHOOK = {
+    "doubled": "a message is sent twice",
+    "reordered": "a message is held back for `seconds` (1) or until the next one overtakes it",
+    "delayed": "a message comes `seconds` (1) late",
+    "lost": "a message never comes",
+    "wrong_token": "a forged message with a wrong token comes first",
+    "unknown_channel": "a forged message for an unknown channel comes first",
+    "expired_channel": "a message for an expired channel comes first",
+    "huge": "a message with a body of 5 MB",
+    "not_json": "a message with a body that is no JSON",
+    "channel_gone": "the channel is removed silently instead of a message",
+}
+
+
+def _refused(reason: str, status: int = 403) -> Callable[[Scene], Answer]:
+    message = REFUSED.get(reason, reason)
+
+    def before(scene: Scene) -> Answer:
+        return scene.door.refuse(scene.call, status=status, reason=reason, message=message)
+
+    return before
+
+
+def _is_list(call: Call) -> bool:
+    return call.operation == LIST
+
+
+def _is_event_write(call: Call) -> bool:
+    return call.operation in EVENT_WRITES
+
+
+def _is_refresh(call: Call) -> bool:
+    return call.operation in {"oauth.refresh_token", "oauth.jwt-bearer"}
+
+
+def _has_etag(call: Call) -> bool:
+    return call.operation in EVENT_WRITES and "if-match" in call.headers and "eventId" in call.path_args
+
+
+def _chooses_id(call: Call) -> bool:
+    return call.operation == "calendar.events.insert" and b'"id"' in call.raw
+
+
+def _gone(scene: Scene) -> Answer:
+    return scene.door.refuse(
+        scene.call,
+        status=410,
+        reason="fullSyncRequired",
+        message="Sync token is no longer valid, a full sync is required.",
+        domain="calendar",
+    )
+
+
+def token_kinds() -> list[Kind]:
+    """Return the faults of the token address."""
+    return [
+        Kind(
+            name="refresh_invalid_grant",
+            family="token",
+            applies=_is_refresh,
+            before=_refused("invalid_grant", 400),
+            text="a refresh answers 400 invalid_grant",
+        ),
+        Kind(
+            name="refresh_500",
+            family="token",
+            applies=_is_refresh,
+            before=_refused("internal_failure", 500),
+            text="a refresh answers 500",
+        ),
+        Kind(
+            name="refresh_slow",
+            family="token",
+            applies=_is_refresh,
+            delivery="slow",
+            text="a refresh takes `seconds` (5)",
+        ),
+        Kind(
+            name="token_reset_after",
+            family="token",
+            delivery="reset",
+            text="tokens are issued (and rotated), the answer is lost",
+        ),
+        Kind(name="token_half", family="token", delivery="half", text="half of the token answer"),
+    ]
+
+
+def webhook_kinds() -> list[Kind]:
+    """Return the faults of push messages."""
+    return [Kind(name=f"webhook_{name}", family="webhook", text=text) for name, text in WEBHOOK.items()]
+
+
+def google_kinds(google: Google) -> list[Kind]:
+    """Return the faults of the Calendar API."""
+
+    def trick(name: str) -> Callable[[Scene], None]:
+        def before(_scene: Scene) -> None:
+            google.page_trick = name
+
+        return before
+
+    def untrick(_scene: Scene, answer: Answer) -> Answer:
+        google.page_trick = ""
+        return answer
+
+    def bump(scene: Scene) -> None:
+        calendar = google.state.calendars.get(google.resolve(scene.call, scene.call.path_args["calendarId"]))
+        if calendar is not None:
+            person.bump(google, calendar, scene.call.path_args["eventId"])
+
+    def lag(scene: Scene) -> None:
+        name = google.resolve(scene.call, scene.call.path_args["calendarId"])
+        calendar = google.state.calendars.get(name)
+        if calendar is not None:
+            calendar.lag_s = scene.number("seconds", 2.0)
+            calendar.lag_until_s = google.lab.clock.true_s() + calendar.lag_s
+
+    kinds = [Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason)) for reason in REFUSED]
+    kinds += [
+        Kind(
+            name="410_sync",
+            text="410 at a sync token",
+            before=_gone,
+            applies=lambda call: (
+                _is_list(call) and "syncToken" in call.query and "pageToken" not in call.query
+            ),
+        ),
+        Kind(
+            name="410_paging",
+            text="410 in the middle of paging",
+            before=_gone,
+            applies=lambda call: _is_list(call) and "pageToken" in call.query,
+        ),
+        Kind(
+            name="412_spurious",
+            text="the etag moves by itself before a write with If-Match",
+            before=bump,
+            applies=_has_etag,
+        ),
+        Kind(name="stale_read", text="lists of the calendar lag `seconds` (2)", before=lag, applies=_is_list),
+        Kind(
+            name="early_notification",
+            text="a message comes `seconds` (2) before the list shows the write",
+            before=lag,
+            applies=_is_event_write,
+        ),
+        Kind(
+            name="page_shift",
+            text="a page ends one item early",
+            before=trick("short"),
+            after=untrick,
+            applies=_is_list,
+        ),
+        Kind(
+            name="page_empty",
+            text="an empty page with a next token, if there is more than one page",
+            before=trick("empty"),
+            after=untrick,
+            applies=_is_list,
+        ),
+        Kind(
+            name="page_repeat",
+            text="the last item of the page before comes again",
+            before=trick("repeat"),
+            after=untrick,
+            applies=lambda call: _is_list(call) and "pageToken" in call.query,
+        ),
+        Kind(
+            name="channel_refused",
+            text="a new channel is refused",
+            before=_refused("pushNotSupportedForRequestedResource", 400),
+            applies=lambda call: call.operation == "calendar.events.watch",
+        ),
+    ]
+    return kinds
+
+
+def chooses_id(call: Call) -> bool:
+    """Tell whether a call inserts under an id of its own."""
+    return _chooses_id(call)
+
+
+def has_etag(call: Call) -> bool:
+    """Tell whether a call writes an event under If-Match."""
+    return _has_etag(call)

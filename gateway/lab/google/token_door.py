@@ -1,0 +1,163 @@
+"""Google's token and revocation addresses: code, refresh, JWT bearer; errors in the OAuth form."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, unquote
+
+from gateway.lab.core.calls import Answer, Call
+from gateway.lab.core.errors import Refusal
+from gateway.lab.core.tokens import challenge_of
+from gateway.lab.google import assertions
+from gateway.lab.google.oauth import OPENID
+
+if TYPE_CHECKING:
+    from gateway.lab.core.identity import Client
+    from gateway.lab.google.world import Google
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_FIELDS = {
+    "authorization_code": {"code", "redirect_uri", "code_verifier", "client_id", "client_secret"},
+    "refresh_token": {"refresh_token", "client_id", "client_secret", "scope"},
+    JWT_BEARER: {"assertion"},
+}
+
+
+class TokenDoor:
+    """``/token`` and ``/revoke``."""
+
+    name = "google-oauth"
+
+    def __init__(self, google: Google) -> None:
+        self.google = google
+        self.lab = google.lab
+
+    def identify(self, call: Call) -> None:
+        """Name the call after its grant type; the account is known from the credential it carries."""
+        call.body = dict(parse_qsl(call.raw.decode("utf-8", "replace"), keep_blank_values=True))
+        kind = str(call.body.get("grant_type", ""))
+        call.operation = "oauth.revoke" if call.path == "/revoke" else f"oauth.{kind.rsplit(':', 1)[-1]}"
+        tokens = self.lab.tokens
+        refresh = tokens.refresh.get(str(call.body.get("refresh_token") or call.body.get("token") or ""))
+        code = tokens.codes.get(str(call.body.get("code", "")))
+        found = refresh or code
+        call.account = found.account if found else assertions.subject(str(call.body.get("assertion", "")))
+
+    def execute(self, call: Call) -> Answer:
+        """Issue or revoke; raises Refusal."""
+        self.lab.tokens.forget_expired(self.lab.clock.true_s())
+        if call.operation == "oauth.revoke":
+            return self._revoke(call)
+        if not call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            raise Refusal(400, "invalid_request", "The body must be a form.", violation=True)
+        form: dict[str, str] = call.body
+        kind = form.get("grant_type", "")
+        if kind not in _FIELDS:
+            raise Refusal(400, "unsupported_grant_type", f"Invalid grant_type: {kind[:60]}")
+        for name in set(form) - _FIELDS[kind] - {"grant_type"}:
+            self.lab.journal.warning(call, f"the real service ignores the form field {name!r}")
+        rooms = {"authorization_code": self._code, "refresh_token": self._refresh, JWT_BEARER: self._jwt}
+        return Answer(status=200, body=rooms[kind](call, form), headers={"Cache-Control": "no-store"})
+
+    def _client(self, call: Call, form: dict[str, str]) -> Client:
+        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
+        scheme, _, value = call.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                client_id, _, secret = base64.b64decode(value).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                raise Refusal(401, "invalid_client", "Malformed basic credentials.") from None
+            client_id, secret = unquote(client_id), unquote(secret)
+        client = self.lab.identity.clients.get(client_id)
+        if client is None:
+            raise Refusal(401, "invalid_client", "The OAuth client was not found.")
+        if client.client_secret != secret:
+            raise Refusal(401, "invalid_client", "Unauthorized")
+        return client
+
+    def _code(self, call: Call, form: dict[str, str]) -> dict[str, Any]:
+        client = self._client(call, form)
+        tokens = self.lab.tokens
+        code = tokens.codes.get(form.get("code", ""))
+        if code is None or code.client_id != client.client_id:
+            raise Refusal(400, "invalid_grant", "Malformed auth code.")
+        if code.grant:
+            tokens.revoke_grant(code.grant)
+            raise Refusal(400, "invalid_grant", "The code was used before.")
+        if code.expires_at_s <= self.lab.clock.true_s():
+            raise Refusal(400, "invalid_grant", "The code has expired.")
+        if code.redirect_uri != form.get("redirect_uri"):
+            raise Refusal(400, "redirect_uri_mismatch", "Bad Request")
+        verifier = form.get("code_verifier", "")
+        if code.challenge and not self.lab.settings.drop_pkce and challenge_of(verifier) != code.challenge:
+            raise Refusal(
+                400, "invalid_grant", "Invalid code verifier." if verifier else "Missing code verifier."
+            )
+        key = tokens.grant(code.account, client.client_id, code.scopes).key
+        code.grant = key
+        answer = self.google.access_token(code.account, client, code.scopes, key)
+        if code.with_refresh:
+            answer["refresh_token"] = self.google.refresh_token(
+                key, code.account, client.client_id, code.scopes
+            )
+        if OPENID & set(code.scopes):
+            account = self.lab.account(code.account)
+            answer["id_token"] = assertions.id_token(self.lab, account, client.client_id, code.nonce)
+        return answer
+
+    def _refresh(self, call: Call, form: dict[str, str]) -> dict[str, Any]:
+        client = self._client(call, form)
+        token = self.lab.tokens.refresh.get(form.get("refresh_token", ""))
+        settings = self.lab.settings
+        if token is None or token.client_id != client.client_id:
+            raise Refusal(400, "invalid_grant", "Token has been expired or revoked.")
+        age_s = self.lab.clock.true_s() - token.issued_at_s
+        old = 0 < settings.refresh_token_life_s < age_s and not settings.never_expire_tokens
+        account = self.lab.identity.accounts.get(token.account)
+        if old or account is None or account.suspended:
+            raise Refusal(400, "invalid_grant", "Token has been expired or revoked.")
+        answer = self.google.access_token(token.account, client, token.scopes, token.grant)
+        if settings.rotate_refresh_tokens:
+            del self.lab.tokens.refresh[token.value]
+            answer["refresh_token"] = self.google.refresh_token(
+                token.grant, token.account, client.client_id, token.scopes
+            )
+        return answer
+
+    def _jwt(self, _call: Call, form: dict[str, str]) -> dict[str, Any]:
+        claim = assertions.verified(self.lab, form.get("assertion", ""))
+        client = assertions.as_client(claim.service)
+        if claim.account not in self.lab.identity.accounts:
+            self.google.new_account(assertions.own_account(claim.service))
+        return self.google.access_token(claim.account, client, claim.scopes, "", service=claim.own)
+
+    def _revoke(self, call: Call) -> Answer:
+        value = str(call.body.get("token") or call.one("token"))
+        tokens = self.lab.tokens
+        found = tokens.refresh.get(value) or tokens.access.get(value)
+        if found is None:
+            raise Refusal(400, "invalid_token", "Token expired or revoked")
+        if found.grant:
+            tokens.revoke_grant(found.grant)
+        else:
+            tokens.access.pop(value, None)
+        return Answer(status=200, body={})
+
+    def refuse(self, call: Call, *, status: int, reason: str, message: str, domain: str = "") -> Answer:  # noqa: ARG002
+        """Render an OAuth error (RFC 6749 §5.2)."""
+        return Answer(status=status, body={"error": reason, "error_description": message}, reason=reason)
+
+    def check(self, call: Call, answer: Answer) -> list[str]:
+        """Return what in an answer contradicts RFC 6749 §5.1 and §5.2."""
+        body = answer.body
+        if not isinstance(body, dict):
+            return ["not a JSON object"]
+        if answer.status == 200 and call.operation != "oauth.revoke":
+            return [
+                f"{name} is missing"
+                for name in ("access_token", "token_type", "expires_in")
+                if name not in body
+            ]
+        return [] if answer.status == 200 or "error" in body else ["error is missing"]

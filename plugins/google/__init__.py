@@ -1,0 +1,1 @@
+"""Google Calendar as a provider (REST v3); registered as ``google`` in the entry points."""

@@ -1,0 +1,100 @@
+"""Google's error answers to the contract's errors; decides by status and reason, not by message (§10)."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from gateway.providers.contract import Answer
+from gateway.providers.errors import (
+    BadAnswer,
+    CalendarMissing,
+    CursorExpired,
+    Forbidden,
+    Misconfigured,
+    NotFound,
+    ProviderError,
+    QuotaExhausted,
+    RateLimited,
+    Reach,
+    Rejected,
+    SignInExpired,
+    Unavailable,
+    VersionConflict,
+)
+
+QUOTA_PAUSE_S = 3 * 3600.0
+_PATIENCE = {"rateLimitExceeded", "userRateLimitExceeded"}
+_OF_ONE_EVENT = {"forbiddenForNonOrganizer", "eventTypeRestriction", "cannotChangeOrganizer"}
+_SET_UP = {"accessNotConfigured", "SERVICE_DISABLED"}
+
+
+def reason_of(answer: Answer) -> str:
+    """Return ``errors[0].reason``, or an empty text where the body is not Google's."""
+    try:
+        value = answer.json()
+    except BadAnswer:
+        return ""
+    error = value.get("error") if isinstance(value, dict) else None
+    errors = error.get("errors") if isinstance(error, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else None
+    reason = first.get("reason") if isinstance(first, dict) else None
+    return reason if isinstance(reason, str) and reason.isalnum() and len(reason) <= 60 else ""
+
+
+def error_of(answer: Answer, *, is_write: bool) -> ProviderError:
+    """Return the error that an answer other than 2xx stands for."""
+    status, reason = answer.status, reason_of(answer)
+    if status == 429 or (status == 403 and reason in _PATIENCE):
+        return RateLimited(retry_after_s=answer.retry_after_s, code=reason or "429")
+    if status == 403:
+        return _forbidden(answer, reason)
+    if status >= 500:
+        # The write may have been applied (§10).
+        return Unavailable(
+            retry_after_s=answer.retry_after_s, code=reason or str(status), maybe_applied=is_write
+        )
+    if status == 401:
+        return SignInExpired(code=reason or "401")
+    if status == 404:
+        return NotFound(code=reason or "404")
+    if status == 410:
+        if reason in {"fullSyncRequired", "updatedMinTooLongAgo"}:
+            return CursorExpired(code=reason)
+        return NotFound(code=reason or "410")
+    if status in {409, 412}:
+        return VersionConflict(code=reason or str(status))
+    if status == 400 and reason:
+        return Rejected(f"Google does not take this event ({reason}).", code=reason)
+    if status == 413:
+        return Rejected("Google does not take this event: it is too large.", code="413")
+    # A 3xx, or a 4xx without Google's envelope: a proxy or a captive portal talks. Nothing is concluded.
+    return BadAnswer(
+        f"Something else than Google answered ({status}).", code=str(status), maybe_applied=is_write
+    )
+
+
+def _forbidden(answer: Answer, reason: str) -> ProviderError:
+    if reason == "quotaExceeded":
+        # Trap: the account is read-only for hours (§10); seconds of back-off only make it longer.
+        return QuotaExhausted(retry_after_s=answer.retry_after_s or QUOTA_PAUSE_S, code=reason)
+    if reason == "dailyLimitExceeded":
+        return QuotaExhausted(
+            retry_after_s=answer.retry_after_s or QUOTA_PAUSE_S, code=reason, reach=Reach.INSTALLATION
+        )
+    if reason in _SET_UP:
+        return Misconfigured(
+            "The Google Calendar API is not enabled in the Google Cloud project; enable it there.",
+            code=reason,
+        )
+    if reason == "insufficientPermissions":
+        return Forbidden("The permission for this was not given; connect the account again.", code=reason)
+    if not reason:
+        return BadAnswer("Something else than Google answered (403).", code="403")
+    if reason in _OF_ONE_EVENT:
+        return Forbidden("The account may not change this event.", code=reason, reach=Reach.ITEM)
+    return Forbidden(code=reason)
+
+
+def missing_calendar(error: ProviderError) -> NoReturn:
+    """Raise that the calendar itself is gone."""
+    raise CalendarMissing(code=error.code) from None

@@ -1,0 +1,38 @@
+"""The two ways between iCalendar and Google, and ``project``: what survives both. Pure."""
+
+from __future__ import annotations
+
+from gateway.domain.errors import InvalidInput
+from gateway.domain.ical import parse_object
+from gateway.domain.timezone import zone_or_default
+from gateway.providers.contract import Presentation, Reminders
+from gateway.providers.errors import Rejected
+from plugins.google.flatten import flatten
+from plugins.google.model import Flat
+from plugins.google.write_ical import to_ical
+
+MAX_BYTES = 10 * 1024 * 1024
+
+
+def from_ical(ical: bytes, presentation: Presentation) -> Flat:
+    """Return what Google can hold of an object.
+
+    Raises:
+        Rejected: nothing of it; the reason says why.
+    """
+    try:
+        obj = parse_object(ical, max_bytes=MAX_BYTES)
+    except InvalidInput as error:
+        raise Rejected(f"This object cannot be read: {error}", code="unreadable") from None
+    return flatten(
+        obj,
+        zone=zone_or_default(presentation.zone, "UTC"),
+        guests=presentation.guests,
+        link=presentation.back_link,
+        alarms=presentation.reminders is Reminders.KEEP,
+    )
+
+
+def project(ical: bytes, presentation: Presentation) -> bytes:
+    """Return what would survive the round trip; see ``Provider.project``."""
+    return to_ical(from_ical(ical, presentation))
