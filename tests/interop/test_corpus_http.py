@@ -170,17 +170,12 @@ def load(house: House, number: int, data: bytes) -> Calendar | None:
 
 
 def index_spans(house: House, calendar: Calendar, window: Window) -> Spans:
-    """Return what the occurrence index says about the events of a calendar."""
+    """Return what the occurrence index says about a calendar."""
 
     def read(tx: Transaction) -> Spans:
         fresh = calendar_store.get(tx, calendar.id)
         found = occurrence_index.spans(tx, fresh, window)
-        events = {
-            one.id
-            for one in object_store.by_ids(tx, calendar.id, {span.object_id for span in found})
-            if one.component == "VEVENT"
-        }
-        return {(span.start_ts, span.end_ts) for span in found if span.object_id in events}
+        return {(span.start_ts, span.end_ts) for span in found}
 
     return house.db.read(read)
 
@@ -223,7 +218,8 @@ def feed_spans(feed: bytes, window: Window) -> Spans:
 
 def judged_spans(judge: Judge, feed: bytes, window: Window) -> Spans:
     """Return what ical.js finds in a feed."""
-    uids = {str(event["UID"]) for event in icalendar.Calendar.from_ical(feed).walk("VEVENT")}
+    components = icalendar.Calendar.from_ical(feed).subcomponents
+    uids = {str(one["UID"]) for one in components if one.name in {"VEVENT", "VTODO", "VJOURNAL"}}
     jobs = [Job(uid=uid, window=window) for uid in sorted(uids)]
     spans: Spans = set()
     for result in judge.expand(feed.decode(), jobs, zone=ZoneInfo(ZONE)):
@@ -239,7 +235,6 @@ def years_of(house: House, calendar: Calendar) -> list[Window]:
     def read(tx: Transaction) -> set[int]:
         query = select(calendar_object.c.first_start).where(
             calendar_object.c.calendar_id == calendar.id,
-            calendar_object.c.component == "VEVENT",
             calendar_object.c.first_start.is_not(None),
         )
         return {from_epoch_s(start).year for start in tx.execute(query).scalars()}
