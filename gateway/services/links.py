@@ -19,8 +19,10 @@ from gateway.domain.link_model import (
     Role,
 )
 from gateway.domain.model import Calendar, CalendarId
+from gateway.services import resources as resource_service
 from gateway.store import accounts as account_store
 from gateway.store import audit, busy, sync_log, tickets
+from gateway.store import calendars as calendar_store
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
 from gateway.store.database import Transaction
@@ -116,6 +118,20 @@ def _refuse_shared(tx: Transaction, account: Account, remote_calendar_id: int, d
             raise AlreadyExists(
                 "Another resource is linked to that calendar; a two-way link needs it for itself."
             )
+
+
+def calendar_of(tx: Transaction, resource: str) -> Calendar:
+    """Return the calendar of a resource by its slug; LOGIN/SLUG for one that a person made.
+
+    Raises:
+        NotFound: there is no such resource.
+    """
+    return calendar_store.get(tx, resource_service.calendar_id(tx, resource))
+
+
+def slug_of(tx: Transaction, one: Link) -> str:
+    """Return the slug of the resource of a link."""
+    return calendar_store.get(tx, one.calendar_id).resource.slug
 
 
 def find(tx: Transaction, prefix: str) -> Link:

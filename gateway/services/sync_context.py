@@ -21,6 +21,7 @@ from gateway.providers.contract import ObjectKey, Presentation, Reminders, marke
 from gateway.providers.errors import Rejected
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
+from gateway.store import changes as change_store
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
 from gateway.store import objects as object_store
@@ -83,9 +84,10 @@ class RunContext:
         self.counts[what] = self.counts.get(what, 0) + by
 
     def uid_of_marker(self, tx: Transaction, marker: str) -> str | None:
-        """Return the UID that a marker stands for, of an object here or of a mapping."""
+        """Return the UID that a marker stands for: of an object here, of a mapping, or of a tombstone."""
         if self._markers is None:
             uids = set(object_store.uids(tx, self.link.calendar_id))
+            uids.update(change_store.deleted_uids(tx, self.link.calendar_id))
             after = ""
             while page := mapping_store.uids_page(tx, self.link.id, after_uid=after):
                 uids.update(page)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain.errors import GatewayError, InvalidInput
@@ -25,6 +25,8 @@ from gateway.store import mappings as mapping_store
 from gateway.store import sync_log
 from gateway.store.database import Transaction
 
+_PAUSE = timedelta(seconds=30)
+_AT_ONCE = 10
 Decide = Callable[[Link, Mapping | None, LocalView | None, RemoteView], Decision]
 
 
@@ -45,6 +47,7 @@ def take(tx: Transaction, ctx: RunContext, items: Sequence[Item], *, decide: Dec
     held(tx, ctx)
     object_service.lock(tx, ctx.link.calendar_id)
     taken = Taken()
+    aside = {ref for _, ref in sync_log.parked(tx, ctx.link.id, sync_log.THERE)}
     lines: list[dict[str, Any]] = []
     for one in judge(tx, ctx, items, decide=decide):
         act = one.decision.act
@@ -55,6 +58,8 @@ def take(tx: Transaction, ctx: RunContext, items: Sequence[Item], *, decide: Dec
             # One bad object never stops the rest.
             act = Act.PARK
             park_there(tx, ctx, one.remote, str(error), now)
+        if act is not Act.PARK and one.remote.remote_id in aside:
+            sync_log.unpark(tx, ctx.link.id, sync_log.THERE, [one.remote.remote_id])
         taken.acts[one.remote.remote_id] = act
         ctx.count(act.value)
         tell(tx, ctx, one, now)
@@ -105,6 +110,19 @@ def absent(tx: Transaction, ctx: RunContext, seen: set[str]) -> list[str]:
     """Return what we know of and a full listing did not show."""
     known = mapping_store.remote_ids(tx, ctx.link.id) | busy_store.remote_ids(tx, ctx.link.id)
     return sorted(known - seen)
+
+
+def to_try_again(tx: Transaction, ctx: RunContext, *, now: datetime) -> list[str]:
+    """Return objects over there that were put aside and may be readable by now; ever more seldom.
+
+    A cursor has moved past them: nobody would name them again before they change.
+    """
+    found = [
+        (row["tried_at_utc"], ref)
+        for (_, ref), row in sync_log.parked(tx, ctx.link.id, sync_log.THERE).items()
+        if now - row["tried_at_utc"] >= _PAUSE * (2 ** min(row["tries"], 12) - 1)
+    ]
+    return [ref for _, ref in sorted(found)[:_AT_ONCE]]
 
 
 def is_mapped(tx: Transaction, ctx: RunContext, remote_ids: Sequence[str]) -> set[str]:

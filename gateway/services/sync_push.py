@@ -411,21 +411,23 @@ def _hash_or(ical: bytes, otherwise: str) -> str:
 
 
 def _park(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> None:
+    uid, write = one.job.uid, one.job.write
+    if isinstance(write, Delete) and not write.remote_id:
+        mapping_store.drop(tx, ctx.link.id, uid)  # what cannot be made there need not be removed
+        return
     sync_log.park(
         tx,
         ctx.link.id,
         sync_log.HERE,
-        one.job.uid,
+        uid,
         content_hash=one.job.ours_hash,
         reason=one.problem or "",
         now=now,
     )
     ctx.count("parked")
-    known = mapping_store.by_uids(tx, ctx.link.id, [one.job.uid]).get(one.job.uid)
-    if known is not None and known.state == "creating":
-        mapping_store.drop(tx, ctx.link.id, one.job.uid)
-    elif known is not None:
-        mapping_store.save(tx, ctx.link.id, one.job.uid, {"is_dirty": False})
+    if uid in mapping_store.by_uids(tx, ctx.link.id, [uid]):
+        # Kept also where it was never seen to exist: an earlier attempt may have made it.
+        mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": False})
 
 
 def forget_copies(tx: Transaction, link_id: LinkId, uids: Sequence[str]) -> None:

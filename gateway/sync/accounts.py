@@ -64,6 +64,7 @@ class Accounts:
     Attributes:
         environ: where provider settings come from.
         requests_per_minute: budget of each account.
+        timeout_s: longest time for one request.
     """
 
     db: Database
@@ -72,6 +73,7 @@ class Accounts:
     clock: Callable[[], datetime]
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     requests_per_minute: float = 550.0
+    timeout_s: float = 60.0
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _sessions: dict[str, aiohttp.ClientSession] = field(default_factory=dict)
     _open: dict[tuple[AccountId, str], RemoteAccount] = field(default_factory=dict)
@@ -141,6 +143,7 @@ class Accounts:
             origins=provider.hosts(config),
             addresses=addresses,
             budget=SharedBudget(self.db, account_id, self.requests_per_minute),
+            timeout_s=self.timeout_s,
         )
         return provider.open(client, config)
 

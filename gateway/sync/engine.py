@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import EntryPoint, entry_points
 
-from gateway.providers.registry import Registry, load_providers
+from gateway.providers.registry import GROUP, Registry, load_providers
 from gateway.services import Database, Sealer
 from gateway.services.limits import Limits
 from gateway.services.startup import open_instance_id
@@ -17,6 +18,13 @@ from gateway.sync.accounts import Accounts
 from gateway.sync.connect import Connector
 from gateway.sync.wakeup import Wakeups
 from gateway.sync.worker import Worker
+
+_DEFAULT = (EntryPoint("google", "plugins.google.provider:GoogleProvider", GROUP),)
+
+
+def installed_providers() -> Registry:
+    """Return the providers that are installed; ours where we run from a checkout and nothing is."""
+    return load_providers(tuple(entry_points(group=GROUP)) or _DEFAULT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +55,7 @@ async def open_engine(
     """Open an engine on a database that is ready; its connections close with the block."""
     accounts = Accounts(
         db=db,
-        registry=registry or load_providers(),
+        registry=registry or installed_providers(),
         sealer=sealer,
         clock=clock,
         environ=dict(os.environ if environ is None else environ),

@@ -33,16 +33,17 @@ def decide(link: Link, mapping: Mapping | None, local: LocalView | None, remote:
     if mapping is not None and mapping.remote_id in {None, remote.remote_id}:
         return _known(link, mapping, local, remote)
     if remote.is_ours:
-        return _marked(mapping, local)
+        return _marked(mapping, local, remote)
     if link.takes and not (remote.is_away or remote.is_hidden or remote.is_declined):
         return Decision(act=Act.TAKE_NEW)
     return Decision(act=Act.NOT_BUSY if remote.is_declined else Act.BUSY)
 
 
-def _marked(mapping: Mapping | None, local: LocalView | None) -> Decision:
+def _marked(mapping: Mapping | None, local: LocalView | None, remote: RemoteView) -> Decision:
     if mapping is not None:
         return Decision(act=Act.TWIN, reason="twin")
-    if local is not None:
+    if local is not None or remote.uid is not None:
+        # A UID without an object is one whose deletion is in our log: adopted, it is deleted there, too.
         return Decision(act=Act.ADOPT)
     return Decision(act=Act.ORPHAN, reason="orphan")
 

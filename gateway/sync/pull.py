@@ -67,6 +67,9 @@ async def _pull(run: Run, cursor: str | None) -> None:
     if last.looked is not None:
         removed += await run.db.aread(sync_pull.absent, run.ctx, seen)
     await _believe(run, list(dict.fromkeys(removed)))
+    for remote_id in await run.db.aread(sync_pull.to_try_again, run.ctx, now=run.clock()):
+        if remote_id not in seen:
+            await refetch(run, remote_id)
     await run.db.awrite(sync_run.save, run.ctx, {"cursor": last.cursor})
 
 
