@@ -36,6 +36,7 @@ from gateway.services.feed_render import (
     scene_of,
 )
 from gateway.services.feeds import secret_hash
+from gateway.settings import Settings
 
 _log = structlog.get_logger("gateway.http.feeds")
 _FORMAT = 1  # rises when the same state is rendered differently
@@ -65,7 +66,7 @@ class FeedDoor:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._lookup = FeedLookup(deps.db)
+        self._lookup = FeedLookup(deps.db, settings=_shown_settings(deps.settings))
         self._cache = Cache(deps.settings.feed_cache_bytes)
         self._ledger = Ledger(deps.db, deps.clock)
         self._is_fresh = False
@@ -143,7 +144,8 @@ class FeedDoor:
             except NotFound:
                 self._outcomes["refused"].inc()
                 return _not_found()
-        since = headers.get("If-Modified-Since") if expected is None else None
+        # Rights come and go without a date, so only the entity tag tells whether an owned feed changed.
+        since = headers.get("If-Modified-Since") if expected is None and not hit.has_owner else None
         if since is not None and not_since(since, parsedate_to_datetime(entry.last_modified)):
             return self._unchanged(request, hit, state, is_gzip=is_gzip)
         self._outcomes[outcome].inc()
@@ -270,6 +272,10 @@ def _state(hit: FeedHit, kind: str, now: datetime) -> _State:
         hit.memo.clear()
     hit.memo[kind, now.toordinal()] = state
     return state
+
+
+def _shown_settings(settings: Settings) -> tuple[object, ...]:
+    return settings.base_url, settings.feed_untitled, settings.feed_budget_bytes
 
 
 def _tag(hit: FeedHit, kind: str, now: datetime) -> str:
