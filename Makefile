@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 
 # The foreign judge of recurrence, run by the Node of a pip wheel.
 $(JUDGE): tests/judge/package.json $(STAMP)
-	$(BIN)/python tests/judge/install.py
+	$(BIN)/python -c 'from tests.judge.judge import install; install()'
 	@touch $@
 
 run: $(RUN_STAMP) ## start a demo server on http://127.0.0.1:8080 (data in ./data)
@@ -59,7 +59,7 @@ bench: $(STAMP) ## figures beside stock Radicale and nginx; says what fell below
 	$(BIN)/python -m tests.bench
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
-	$(BIN)/python tests/unit/test_documentation.py --write
+	PYTHONPATH=. $(BIN)/python tests/unit/test_documentation.py --write
 
 system-deps: ## Chromium for the browser tests (Debian and its family, as root)
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \

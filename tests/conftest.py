@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfile
+from tempfile import mkdtemp
 from typing import Any
 from uuid import uuid4
 
@@ -108,7 +109,7 @@ def postgresql_server(session_dir: Path) -> Callable[[str], str]:
 
     with _locked(session_dir / "postgresql.lock"):
         # The last process of the session stops it and deletes its files.
-        server = get_server(session_dir / "postgresql", cleanup_mode="delete")
+        server = get_server(_server_dir(session_dir), cleanup_mode="delete")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_TEMPLATE,))
             if known.fetchone() is None:
@@ -117,6 +118,15 @@ def postgresql_server(session_dir: Path) -> Callable[[str], str]:
                 connection.execute("SELECT pg_reload_conf()")
                 _create_template(server.get_uri, connection)
     return server.get_uri
+
+
+def _server_dir(session_dir: Path) -> Path:
+    # Not below pytest's own directory: the server runs as another user where we are root, and each start
+    # of pytest closes that directory to others.
+    note = session_dir / "postgresql.path"
+    if not note.exists():
+        note.write_text(mkdtemp(prefix="calgate-tests-"))
+    return Path(note.read_text())
 
 
 def _create_template(address: Callable[[str], str], connection: psycopg.Connection) -> None:

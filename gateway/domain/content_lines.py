@@ -25,9 +25,12 @@ def escape_text(text: str) -> str:
 
 
 def quote_parameter(value: str) -> str:
-    """Return a parameter value (RFC 5545 §3.2, RFC 6868), quoted where it must be."""
+    """Return a parameter value (RFC 5545 §3.2, RFC 6868), quoted where it must be.
+
+    A backslash is quoted too: some readers, icalendar among them, take it for an escape of the next mark.
+    """
     value = strip_controls(value).replace("^", "^^").replace("\n", "^n").replace('"', "^'")
-    return f'"{value}"' if any(mark in value for mark in ",;:") else value
+    return f'"{value}"' if any(mark in value for mark in ",;:\\") else value
 
 
 def fold(line: str) -> bytes:

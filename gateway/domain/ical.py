@@ -25,6 +25,7 @@ __all__ = ["ImportEntry", "ImportFile", "ParsedObject", "parse_entry", "parse_ob
 
 SUPPORTED_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
 MAX_OVERRIDES = 5000
+MAX_RULES = 100
 _END_NAMES = {"VEVENT": "DTEND", "VTODO": "DUE"}
 _SINGLE = ("DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID", "UID")
 _CLASSES = {"PUBLIC": Classification.PUBLIC, "CONFIDENTIAL": Classification.CONFIDENTIAL}
@@ -150,7 +151,7 @@ def _identity(components: Sequence[Component]) -> tuple[str, str]:
     kinds = {str(c.name) for c in components}
     for kind in sorted(kinds):
         if kind not in SUPPORTED_COMPONENTS:
-            raise UnsupportedComponent(kind, SUPPORTED_COMPONENTS)
+            raise UnsupportedComponent(kind[:40], SUPPORTED_COMPONENTS)
     if len(kinds) > 1:
         raise InvalidCalendarObject(f"{' and '.join(sorted(kinds))} cannot share one object; send them apart")
     uids: list[str] = []
@@ -221,7 +222,7 @@ def _master_and_overrides(
         if key in seen:
             raise InvalidCalendarObject(
                 "two overrides have the same RECURRENCE-ID; keep one",
-                line=_line(component),
+                line=_line(component, "RECURRENCE-ID"),
                 property_name="RECURRENCE-ID",
             )
         seen.add(key)
@@ -329,8 +330,13 @@ def _check_duration(component: Component) -> None:
 
 def _check_rules(component: Component, start: Sequence[Any]) -> None:
     for name in ("RRULE", "EXRULE"):
-        for recur in values_of(component, name):
-            line = _line(component, name)
+        recurs = values_of(component, name)
+        if len(recurs) > MAX_RULES:
+            raise InvalidCalendarObject(
+                f"there are more than {MAX_RULES} rules", line=_line(component, name), property_name=name
+            )
+        for recur in recurs:
+            line = getattr(recur, "line", None) or _line(component)
             try:
                 rule = read_rule(recur, property_name=name)
             except InvalidCalendarObject as error:

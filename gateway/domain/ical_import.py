@@ -7,6 +7,7 @@ one while they are asked for.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterator
@@ -112,6 +113,7 @@ def split_import(data: bytes, *, max_object_bytes: int) -> ImportFile:
     Raises:
         InvalidCalendarData: there is no VCALENDAR in it at all.
     """
+    data = data.removeprefix(codecs.BOM_UTF8)
     scan = _scan(data)
     if not scan.headers:
         raise InvalidCalendarData("this is not a calendar file; it must begin with BEGIN:VCALENDAR", line=1)
@@ -135,56 +137,88 @@ def _unescape(text: str) -> str:
 
 def _scan(data: bytes) -> _Scan:
     """Find every component of the file."""
-    scan = _Scan()
-    stack: list[tuple[bytes, int, int]] = []  # (name, offset, line)
-    calendar = -1
-    line, counted = 1, 0
-    header_from = -1
+    scanner = _Scanner(data)
     for match in _FRAME.finditer(data):
+        scanner.frame(match)
+    return scanner.finish()
+
+
+class _Scanner:
+    """The pass over the BEGIN and END lines of a file; a missing END costs one component, not the file."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.scan = _Scan()
+        self.stack: list[tuple[bytes, int, int]] = []  # (name, offset, line) of what is open
+        self.calendar = -1
+        self.header_from = -1
+        self.line = 1
+        self.counted = 0
+
+    def frame(self, match: re.Match[bytes]) -> None:
+        """Take the next BEGIN or END line."""
         offset = match.start()
-        line += data.count(b"\n", counted, offset)
-        counted = offset
+        self.line += self.data.count(b"\n", self.counted, offset)
+        self.counted = offset
         name = match[2].strip().upper()
+        self._end_header(offset)
         if match[1].upper() == b"BEGIN":
-            if header_from >= 0:
-                _header(scan, calendar, data[header_from:offset])
-                header_from = -1
-            if name == b"VCALENDAR":
-                for open_name, _, open_line in stack[1:2]:
-                    scan.refusals.append(_unclosed(open_name, open_line))
-                stack.clear()
-                calendar += 1
-                scan.headers[calendar] = {}
-                header_from = match.end()
-            elif len(stack) >= 2 and stack[1][0] == name:
-                # Components of these kinds never hold one another: the one before was not closed.
-                scan.refusals.append(_unclosed(name, stack[1][2]))
-                del stack[1:]
-            stack.append((name, offset, line))
-            continue
-        if header_from >= 0:
-            _header(scan, calendar, data[header_from:offset])
-            header_from = -1
-        if not stack or name not in (entry[0] for entry in stack[-1:]):
-            if name == b"VCALENDAR" and len(stack) > 1 and stack[0][0] == b"VCALENDAR":
-                scan.refusals.append(_unclosed(stack[1][0], stack[1][2]))
-                stack.clear()
-            elif len(stack) > 1 and stack[1][0] == name:
-                # A sub-component was not closed; reading the object will say so with its line.
-                _piece(scan, data, calendar, stack[1], match.end())
-                del stack[1:]
-            continue
-        entry = stack.pop()
-        if len(stack) == 1 and stack[0][0] == b"VCALENDAR":
-            _piece(scan, data, calendar, entry, match.end())
-        elif not stack and name != b"VCALENDAR":
-            text = name.decode("ascii", "replace")[:40]
-            scan.refusals.append(_refusal(entry[2], f"line {entry[2]}: {text} stands outside of a VCALENDAR"))
-    if header_from >= 0:
-        _header(scan, calendar, data[header_from:])
-    if len(stack) > 1:
-        scan.refusals.append(_unclosed(stack[1][0], stack[1][2]))
-    return scan
+            self._begin(name, offset, match.end())
+        else:
+            self._end(name, match.end())
+
+    def finish(self) -> _Scan:
+        """Return what was found."""
+        self._end_header(len(self.data))
+        self._give_up()
+        return self.scan
+
+    def _end_header(self, offset: int) -> None:
+        """Note the properties of a VCALENDAR that stand before its first component."""
+        if self.header_from < 0:
+            return
+        for match in _HEADER.finditer(_FOLD.sub(b"", self.data[self.header_from : offset])):
+            self.scan.headers[self.calendar].setdefault(match[1].upper(), match[2])
+        self.header_from = -1
+
+    def _give_up(self) -> None:
+        """Refuse the component that is still open."""
+        for name, _, line in self.stack[1:2]:
+            self.scan.refusals.append(_unclosed(name, line))
+
+    def _begin(self, name: bytes, offset: int, end: int) -> None:
+        if name == b"VCALENDAR":
+            self._give_up()
+            self.stack.clear()
+            self.calendar += 1
+            self.scan.headers[self.calendar] = {}
+            self.header_from = end
+        elif len(self.stack) > 1 and self.stack[1][0] == name:
+            # Components of one kind never hold one another: the one before was not closed.
+            self._give_up()
+            del self.stack[1:]
+        self.stack.append((name, offset, self.line))
+
+    def _end(self, name: bytes, end: int) -> None:
+        stack = self.stack
+        if stack and stack[-1][0] == name:
+            entry = stack.pop()
+            if len(stack) == 1 and stack[0][0] == b"VCALENDAR":
+                _piece(self.scan, self.data, self.calendar, entry, end)
+            elif not stack and name != b"VCALENDAR":
+                reason = f"line {entry[2]}: {_text(name)} stands outside of a VCALENDAR"
+                self.scan.refusals.append(_refusal(entry[2], reason))
+        elif name == b"VCALENDAR" and stack and stack[0][0] == name:
+            self._give_up()
+            stack.clear()
+        elif len(stack) > 1 and stack[1][0] == name:
+            # A part of it was not closed; reading the object will say so with the line.
+            _piece(self.scan, self.data, self.calendar, stack[1], end)
+            del stack[1:]
+
+
+def _text(name: bytes) -> str:
+    return name.decode("ascii", "replace")[:40]
 
 
 def _refusal(line: int, reason: str) -> ImportEntry:
@@ -192,13 +226,7 @@ def _refusal(line: int, reason: str) -> ImportEntry:
 
 
 def _unclosed(name: bytes, line: int) -> ImportEntry:
-    return _refusal(line, f"line {line}: BEGIN:{name.decode('ascii', 'replace')[:40]} has no END")
-
-
-def _header(scan: _Scan, calendar: int, block: bytes) -> None:
-    """Note the properties of a VCALENDAR that matter; only the block before its first component counts."""
-    for match in _HEADER.finditer(_FOLD.sub(b"", block)):
-        scan.headers[calendar].setdefault(match[1].upper(), match[2])
+    return _refusal(line, f"line {line}: BEGIN:{_text(name)} has no END")
 
 
 def _piece(scan: _Scan, data: bytes, calendar: int, entry: tuple[bytes, int, int], end: int) -> None:
@@ -215,8 +243,7 @@ def _piece(scan: _Scan, data: bytes, calendar: int, entry: tuple[bytes, int, int
         if name in (b"VFREEBUSY", b"VAVAILABILITY"):
             scan.refusals.append(_refusal(line, f"line {line}: {name.decode()} is not kept in calendars"))
         elif not name.startswith(b"X-"):
-            text = name.decode("ascii", "replace")[:40]
-            scan.refusals.append(_refusal(line, f"line {line}: {text} is no event, task or note"))
+            scan.refusals.append(_refusal(line, f"line {line}: {_text(name)} is no event, task or note"))
         return
     unfolded = _FOLD.sub(b"", _own_lines(data[start:end]))
     sequence, modified = 0, b""

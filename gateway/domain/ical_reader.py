@@ -50,6 +50,8 @@ _LISTS = frozenset({"RDATE", "EXDATE"})
 _MAY_BE_EMPTY = frozenset({"RDATE", "EXDATE", "RRULE", "EXRULE", "DURATION"})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[^\"\\^;:,]*)*):(.*)", re.DOTALL)
+# Google writes birthdays as RDATE:20131210Z; a date has no zone.
+_DATE_IN_UTC = re.compile(r"(?<![0-9T])([0-9]{8})Z")
 _FACTORY = ComponentFactory()
 _TYPES = TypesFactory.instance()
 
@@ -97,8 +99,8 @@ def _content_line(line: str) -> Contentline:
     return Contentline(line)  # type: ignore[no-untyped-call]  # icalendar has no types here
 
 
-def split_line(line: str) -> tuple[str, Parameters, str]:
-    """Return name (upper case), parameters and raw value of an unfolded content line.
+def split_line(line: str) -> tuple[str, Parameters | None, str]:
+    """Return name (upper case), parameters (None where there are none) and raw value of an unfolded line.
 
     Raises:
         ValueError: it is not a content line.
@@ -108,11 +110,12 @@ def split_line(line: str) -> tuple[str, Parameters, str]:
         name, params, value = _content_line(line).raw_parts()
         return name.upper(), params, value
     name, raw, value = match.groups()
+    if not raw:
+        return name.upper(), None, value
     params = Parameters()
-    if raw:
-        for part in raw[1:].split(";"):
-            key, _, content = part.partition("=")
-            params[key] = content
+    for part in raw[1:].split(";"):
+        key, _, content = part.partition("=")
+        params[key] = content
     return name.upper(), params, value
 
 
@@ -181,7 +184,8 @@ class _Reader(ComponentIcalParser):
                     raise InvalidCalendarData(f"there are more than {MAX_PROPERTIES} properties", line=number)
                 self._property(name, params, raw, line)
         if self._stack:
-            raise InvalidCalendarData(f"BEGIN:{self._stack[-1].name} has no END", line=opened[-1])
+            name = str(self._stack[-1].name)[:40]
+            raise InvalidCalendarData(f"BEGIN:{name} has no END", line=opened[-1])
         return self._components
 
     def _begin(self, name: str) -> None:
@@ -197,12 +201,12 @@ class _Reader(ComponentIcalParser):
 
     def _end(self, name: str) -> None:
         if not self._stack or self._stack[-1].name != name:
-            expected = f"END:{self._stack[-1].name}" if self._stack else "BEGIN"
+            expected = f"END:{self._stack[-1].name}"[:40] if self._stack else "BEGIN"
             raise InvalidCalendarData(f"END does not match; {expected} was expected", line=self._line_number)
         component = self._stack.pop()
         (self._stack[-1].subcomponents if self._stack else self._components).append(component)
 
-    def _property(self, name: str, params: Parameters, raw: str, line: str) -> None:
+    def _property(self, name: str, params: Parameters | None, raw: str, line: str) -> None:
         if not self._stack:
             if name == "X-COMMENT":
                 return
@@ -210,9 +214,9 @@ class _Reader(ComponentIcalParser):
         if name in _LISTS and raw.count(",") > MAX_VALUES:
             raise InvalidCalendarData("too many values", line=self._line_number, property_name=name)
         if name == "CATEGORIES":
-            self.handle_categories(params, raw, _content_line(line))
+            self.handle_categories(params or Parameters(), raw, _content_line(line))
             return
-        value_param = params.get("VALUE")
+        value_param = params.get("VALUE") if params is not None else None
         factory = _value_type(name, value_param.upper() if isinstance(value_param, str) else None)
         keeps_raw = hasattr(factory, "get_value_from_content_line")
         value = raw if keeps_raw or "\\" not in raw else unescape_backslash(raw)
@@ -222,8 +226,10 @@ class _Reader(ComponentIcalParser):
         for item in values:
             self._add(name, params, item, factory)
 
-    def _add(self, name: str, params: Parameters, value: str, factory: Any) -> None:
+    def _add(self, name: str, params: Parameters | None, value: str, factory: Any) -> None:
         component = self._stack[-1]
+        if name in _LISTS:
+            value = _DATE_IN_UTC.sub(r"\1", value)
         try:
             parsed = factory(factory.from_ical(value.strip() if name in ESSENTIAL else value))
         except (ValueError, TypeError, OverflowError) as error:
@@ -231,9 +237,10 @@ class _Reader(ComponentIcalParser):
                 raise InvalidCalendarData(
                     "the value cannot be read", line=self._line_number, property_name=name
                 ) from None
-            self.handle_property_parse_error(error, name, params, value, _content_line(""))
+            self.handle_property_parse_error(error, name, params or Parameters(), value, _content_line(""))
             return
-        parsed.params = params
+        if params is not None:
+            parsed.params = params
         if name in ESSENTIAL and hasattr(parsed, "__dict__"):
             parsed.line = self._line_number
             parsed.raw = value

@@ -8,10 +8,11 @@ its rules say; nothing is ever truncated: too many is an error.
 from __future__ import annotations
 
 import bisect
+import operator
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 
 from icalendar.cal.component import Component
 from icalendar.prop import vDuration
@@ -28,6 +29,7 @@ _DAY = timedelta(days=1)
 _FIRST = datetime(1, 1, 2)  # noqa: DTZ001 - wall clock
 _LAST = datetime(9999, 12, 30)  # noqa: DTZ001 - wall clock
 _MIDNIGHT = time()
+_IN_TIME = operator.itemgetter(0, 1)
 _ENDS = {"VEVENT": "DTEND", "VTODO": "DUE"}
 
 
@@ -89,8 +91,8 @@ def expand(obj: ParsedObject, *, zone: tzinfo, window: Window, limit: int) -> Ex
                 start=row.start,
                 end=row.end,
                 recurrence_id=row.recurrence_id,
-                busy=row.busy,
-                is_all_day=row.is_date,
+                busy=row.face.busy,
+                is_all_day=row.face.moment.is_date,
             )
             for row in rows
         ),
@@ -107,8 +109,8 @@ def iter_instances(obj: ParsedObject, *, zone: tzinfo, window: Window, limit: in
             start=row.start,
             end=row.end,
             recurrence_id=row.recurrence_id,
-            is_all_day=row.is_date,
-            busy=row.busy,
+            is_all_day=row.face.moment.is_date,
+            busy=row.face.busy,
             component=row.face.component,
             local_start=row.local(row.start),
             local_end=row.local(row.end),
@@ -172,22 +174,18 @@ class _Face:
             return _LAST.replace(tzinfo=UTC)
 
 
-class _Row:
+class _Row(NamedTuple):
     """One instance while it is computed."""
 
-    __slots__ = ("busy", "end", "face", "is_date", "recurrence_id", "start")
-
-    def __init__(self, face: _Face, start: datetime, end: datetime, recurrence_id: datetime | None) -> None:
-        self.face = face
-        self.start = start
-        self.end = end
-        self.recurrence_id = recurrence_id
-        self.busy = face.busy
-        self.is_date = face.moment.is_date
+    start: datetime
+    end: datetime
+    recurrence_id: datetime | None
+    face: _Face
 
     def local(self, instant: datetime) -> date:
+        """Return an instant of it as it is written: a date, or a wall clock with its zone."""
         zoned = instant.astimezone(self.face.moment.zone)
-        return zoned.date() if self.is_date else zoned
+        return zoned.date() if self.face.moment.is_date else zoned
 
 
 class _Series:
@@ -217,7 +215,7 @@ class _Series:
             self._master(master, overridden, ranges)
         if self._is_open:
             self.last_end = None
-        self._found.sort(key=lambda row: (row.start, row.end))
+        self._found.sort(key=_IN_TIME)
         return self._found
 
     def _keep(self, face: _Face, start: datetime, end: datetime, recurrence_id: datetime | None) -> None:
@@ -228,7 +226,7 @@ class _Series:
             self.last_end = end
         window = self.window
         if start < window.end and (end > window.start or (start == end and start >= window.start)):
-            self._found.append(_Row(face, start, end, recurrence_id))
+            self._found.append(_Row(start, end, recurrence_id, face))
             if len(self._found) > self.limit:
                 raise TooManyInstances(
                     f"There are more than {self.limit} instances between {window.start:%Y-%m-%d} and "
@@ -295,9 +293,9 @@ class _Series:
         overridden.add(recurrence_id)
         start = face.moment.instant
         self._keep(face, start, face.end(face.moment.wall, start), recurrence_id)
-        if str(value.params.get("RANGE", "")).upper() == "THISANDFUTURE":
-            base = _base_wall(name, recurrence_id, face)
-            ranges.append((recurrence_id, face, face.moment.wall - base))
+        if master is not None and str(value.params.get("RANGE", "")).upper() == "THISANDFUTURE":
+            named = name.wall if name.is_date else to_wall_clock(recurrence_id, master.moment.zone)
+            ranges.append((recurrence_id, face, face.moment.wall - _base_wall(named, face)))
 
     # -- the master
 
@@ -330,7 +328,7 @@ class _Series:
                 self._keep(face, start, end or face.end(wall, start), start)
                 continue
             _, later, shift = ranges[index]
-            moved = _base_wall(_Moment(wall, moment.zone, moment.is_date), start, later) + shift
+            moved = _base_wall(wall, later) + shift
             instant = to_instant(moved, later.moment.zone)
             self._keep(later, instant, later.end(moved, instant), start)
 
@@ -449,13 +447,9 @@ def _minus(wall: datetime, span: timedelta) -> datetime:
         return _FIRST if span > _ZERO else _LAST
 
 
-def _base_wall(name: _Moment, instant: datetime, face: _Face) -> datetime:
-    """Return the wall clock of an instance in the zone of the override that moves it."""
-    if name.is_date:
-        return name.wall
-    if face.moment.is_date:
-        return datetime.combine(name.wall, _MIDNIGHT)
-    return to_wall_clock(instant, face.moment.zone)
+def _base_wall(wall: datetime, face: _Face) -> datetime:
+    """Return what a shift is added to: the series' own wall clock, so that the new hour is kept all year."""
+    return datetime.combine(wall, _MIDNIGHT) if face.moment.is_date else wall
 
 
 def _nominal(value: Any) -> tuple[int, timedelta]:

@@ -1,4 +1,4 @@
-"""RFC 5545 §3.3.10 recurrence rules: reading a RECUR value, and walking it with a bounded number of steps.
+"""Walking recurrence rules (RFC 5545 §3.3.10) with a bounded number of steps.
 
 Everything here is wall clock: naive ``datetime`` in, naive ``datetime`` out, sorted, without duplicates.
 Time zones, RDATE, EXDATE and overrides are the business of ``recurrence``. Why this is our own and not
@@ -8,189 +8,20 @@ dateutil: ``docs/decisions/0001-recurrence-engine.md``.
 from __future__ import annotations
 
 import calendar
-import enum
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
-from gateway.domain.errors import InvalidCalendarObject, TooManyInstances
+from gateway.domain.errors import TooManyInstances
+from gateway.domain.rule import Budget, Frequency, Rule, read_rule
+
+__all__ = ["Budget", "Frequency", "Rule", "Trail", "read_rule", "until_wall_clock", "walk"]
 
 MAX_YEAR = 9999
-STEP_BUDGET = 100_000
 DAY_S = 86400
 _MAX_ORDINAL = date.max.toordinal()
-_WEEKDAYS = {"MO": 0, "TU": 1, "WE": 2, "TH": 3, "FR": 4, "SA": 5, "SU": 6}
 _MIDNIGHT = time()
-
-
-class Frequency(enum.IntEnum):
-    """FREQ, from the longest period to the shortest."""
-
-    YEARLY = 0
-    MONTHLY = 1
-    WEEKLY = 2
-    DAILY = 3
-    HOURLY = 4
-    MINUTELY = 5
-    SECONDLY = 6
-
-
-@dataclass(slots=True, kw_only=True)
-class Budget:
-    """The steps that one object may cost; a step is a period looked at or a candidate made.
-
-    Attributes:
-        limit: number of steps after which ``TooManyInstances`` is raised.
-        steps: number of steps spent so far.
-    """
-
-    limit: int = STEP_BUDGET
-    steps: int = 0
-
-    def spend(self, steps: int = 1) -> None:
-        """Count steps; raise TooManyInstances beyond the limit."""
-        self.steps += steps
-        if self.steps > self.limit:
-            raise TooManyInstances(
-                "The rule takes too long to compute; begin the series later, or make it simpler or rarer."
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One RECUR value. Weekdays are counted from Monday = 0; empty tuples stand for absent parts.
-
-    Attributes:
-        until: as written: a date, a naive wall clock or an aware UTC instant.
-        by_day: pairs (ordinal, weekday); ordinal 0 means every such weekday of the period.
-    """
-
-    freq: Frequency
-    interval: int = 1
-    count: int | None = None
-    until: date | None = None
-    by_second: tuple[int, ...] = ()
-    by_minute: tuple[int, ...] = ()
-    by_hour: tuple[int, ...] = ()
-    by_day: tuple[tuple[int, int], ...] = ()
-    by_month_day: tuple[int, ...] = ()
-    by_year_day: tuple[int, ...] = ()
-    by_week_no: tuple[int, ...] = ()
-    by_month: tuple[int, ...] = ()
-    by_set_pos: tuple[int, ...] = ()
-    week_start: int = 0
-
-    @property
-    def is_endless(self) -> bool:
-        """Return whether neither COUNT nor UNTIL ends the rule."""
-        return self.count is None and self.until is None
-
-
-_RANGES = {
-    "BYSECOND": (0, 60),
-    "BYMINUTE": (0, 59),
-    "BYHOUR": (0, 23),
-    "BYMONTH": (1, 12),
-    "BYMONTHDAY": (-31, 31),
-    "BYYEARDAY": (-366, 366),
-    "BYWEEKNO": (-53, 53),
-    "BYSETPOS": (-366, 366),
-}
-_SIGNED = {"BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYSETPOS"}
-
-
-def read_rule(recur: Mapping[str, Any], *, property_name: str = "RRULE") -> Rule:
-    """Return the rule of a parsed RECUR value (icalendar's ``vRecur``).
-
-    Raises:
-        InvalidCalendarObject: a part that RFC 5545 §3.3.10 does not allow, or RFC 7529 parts other than
-            the Gregorian default.
-        TooManyInstances: FREQ=SECONDLY.
-    """
-
-    def bad(message: str) -> InvalidCalendarObject:
-        return InvalidCalendarObject(message, property_name=property_name)
-
-    parts = {key.upper(): _as_list(value) for key, value in recur.items()}
-    freq_name = str(_single(parts, "FREQ", bad) or "").upper()
-    if freq_name not in Frequency.__members__:
-        raise bad("the rule needs a FREQ of YEARLY, MONTHLY, WEEKLY, DAILY, HOURLY or MINUTELY")
-    if freq_name == "SECONDLY":
-        raise TooManyInstances("A rule that repeats every second is not taken; use MINUTELY or rarer.")
-    if "COUNT" in parts and "UNTIL" in parts:
-        raise bad("COUNT and UNTIL exclude each other; keep one of them")
-    if str(_single(parts, "RSCALE", bad) or "GREGORIAN").upper() != "GREGORIAN":
-        raise bad("only the Gregorian calendar is supported in rules (RSCALE)")
-    if str(_single(parts, "SKIP", bad) or "OMIT").upper() != "OMIT":
-        raise bad("only SKIP=OMIT is supported")
-    interval = _single(parts, "INTERVAL", bad)
-    count = _single(parts, "COUNT", bad)
-    if interval is not None and int(interval) < 1:
-        raise bad("INTERVAL must be 1 or more")
-    if count is not None and int(count) < 1:
-        raise bad("COUNT must be 1 or more")
-    until = _single(parts, "UNTIL", bad)
-    if until is not None and not isinstance(until, date):
-        raise bad("UNTIL must be a date or a date with time")
-    numbers = {name: _numbers(parts, name, bad) for name in _RANGES}
-    if numbers["BYSETPOS"] and not any(n.startswith("BY") and n != "BYSETPOS" for n in parts):
-        raise bad("BYSETPOS needs another BY part")
-    return Rule(
-        freq=Frequency[freq_name],
-        interval=int(interval) if interval is not None else 1,
-        count=int(count) if count is not None else None,
-        until=until,
-        by_second=tuple(sorted({min(s, 59) for s in numbers["BYSECOND"]})),
-        by_minute=numbers["BYMINUTE"],
-        by_hour=numbers["BYHOUR"],
-        by_day=tuple(sorted({_weekday(day, bad) for day in parts.get("BYDAY", parts.get("BYWEEKDAY", []))})),
-        by_month_day=numbers["BYMONTHDAY"],
-        by_year_day=numbers["BYYEARDAY"],
-        by_week_no=numbers["BYWEEKNO"],
-        by_month=numbers["BYMONTH"],
-        by_set_pos=numbers["BYSETPOS"],
-        week_start=_weekday(_single(parts, "WKST", bad) or "MO", bad)[1],
-    )
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _single(parts: Mapping[str, list[Any]], name: str, bad: Any) -> Any:
-    values = parts.get(name, [])
-    if len(values) > 1:
-        raise bad(f"{name} takes one value")
-    return values[0] if values else None
-
-
-def _numbers(parts: Mapping[str, list[Any]], name: str, bad: Any) -> tuple[int, ...]:
-    low, high = _RANGES[name]
-    result = set()
-    for value in parts.get(name, []):
-        number = int(value)
-        if not low <= number <= high or (number == 0 and name in _SIGNED):
-            raise bad(f"{name} is out of range")
-        result.add(number)
-    return tuple(sorted(result))
-
-
-def _weekday(value: Any, bad: Any) -> tuple[int, int]:
-    text = str(value).strip().upper()
-    weekday = _WEEKDAYS.get(text[-2:])
-    try:
-        ordinal = int(text[:-2] or "0")
-    except ValueError:
-        weekday = None
-        ordinal = 0
-    if weekday is None or abs(ordinal) > 53:
-        raise bad("BYDAY takes weekdays such as MO, 2TU or -1FR")
-    return ordinal, weekday
-
-
-# ------------------------------------------------------------------------------------------- walking
 
 
 @dataclass(slots=True)
@@ -217,10 +48,11 @@ def walk(
 ) -> Iterator[datetime]:
     """Yield the rule's wall-clock starts in ``[low, high]``, sorted, never before ``start``.
 
-    ``start`` is DTSTART; it appears only if the rule makes it. UNTIL is honoured only where it is a date or
-    a naive wall clock: an UTC one needs a zone, so the caller passes it in ``high`` and filters. Rules
-    without COUNT, and those with a constant number of instances per period, jump to ``low`` at once; other
-    rules with COUNT are walked from ``start``, which the budget bounds.
+    ``start`` is DTSTART; it appears only if the rule makes it, but counts for COUNT in any case (RFC 5545
+    §3.3.10). UNTIL is honoured only where it is a date or a naive wall clock: a UTC one needs a zone, so it
+    is a day generous here and the caller filters. Rules without COUNT, and those with a constant number of
+    instances per period, jump to ``low`` at once; other rules with COUNT are walked from ``start``, which the
+    budget bounds.
 
     Raises:
         TooManyInstances: the budget is spent, or the rule is SECONDLY.
@@ -232,33 +64,43 @@ def walk(
     low = max(low, start)
     if high < low:
         return
-    trail = trail or Trail()
     walker = _Walker(rule, start, budget)
-    remaining = rule.count
     first = walker.period_of(low)
-    if remaining is not None and first > 0:
-        steady = walker.steady_count
-        if steady is None:
-            first = 0
-        else:
-            head = sum(1 for value in walker.instances(0) if value >= start)
-            remaining -= head + (first - 1) * steady
-            if remaining <= 0:
-                trail.is_exhausted = True
+    if rule.count is None:
+        for value in walker.run(first, high):
+            if value > high:
                 return
-    for value in walker.run(first, high):
-        if value < start:
-            continue
-        if value > high:
-            return
-        if remaining is not None:
+            if value >= low:
+                yield value
+        return
+    yield from _counted(walker, first, low, high, trail or Trail())
+
+
+def _counted(walker: _Walker, first: int, low: datetime, high: datetime, trail: Trail) -> Iterator[datetime]:
+    """Yield as ``walk`` does, for a rule with COUNT."""
+    start = walker.start
+    head = [value for value in walker.instances(0) if value >= start]
+    remaining = (walker.rule.count or 0) - (0 if start in head else 1)
+    steady = walker.steady_count
+    if steady is None:
+        first = 0
+    elif first > 0:
+        remaining -= len(head) + (first - 1) * steady
+    if remaining > 0:
+        for value in walker.run(first, high):
+            if value < start:
+                continue
+            if value > high:
+                return
+            if value >= low:
+                trail.last = value
+                yield value
             remaining -= 1
-        if value >= low:
-            trail.last = value
-            yield value
-        if remaining == 0:
-            trail.is_exhausted = True
+            if remaining == 0:
+                break
+        else:
             return
+    trail.is_exhausted = True
 
 
 def until_wall_clock(until: date, *, is_date: bool) -> datetime:
@@ -368,6 +210,9 @@ class _Walker:
         if self.unit_s:
             yield from self._run_units(first, high)
             return
+        if self.steady_count is not None:
+            yield from self._run_steady(first, high)
+            return
         if self.rule.freq is Frequency.DAILY:
             yield from self._run_days(first, high)
             return
@@ -395,7 +240,8 @@ class _Walker:
         self.budget.spend()
         if self.unit_s:
             unit = self.start_unit + self.rule.interval * number
-            yield from self._unit_instances(unit)
+            if self._unit_passes(unit) and self._day_passes(unit // self.units_per_day):
+                yield from self._unit_instances(unit)
             return
         first = self._first_ordinal(number) if self.rule.freq is not Frequency.DAILY else None
         if self.rule.freq is Frequency.DAILY:
@@ -427,6 +273,33 @@ class _Walker:
             day = date.fromordinal(ordinal)
             for moment in times:
                 yield datetime.combine(day, moment)
+
+    def _run_steady(self, first: int, high: datetime) -> Iterator[datetime]:
+        """Walk a DAILY or WEEKLY rule whose periods are all alike: the common case, by addition alone."""
+        is_weekly = self.rule.freq is Frequency.WEEKLY
+        days = sorted((day - self.rule.week_start) % 7 for day in self.weekdays) if is_weekly else (0,)
+        offsets = [
+            timedelta(days=day, hours=t.hour, minutes=t.minute, seconds=t.second)
+            for day in days
+            for t in self.times
+        ]
+        length = self.rule.interval * (7 if is_weekly else 1)
+        ordinal = (self.week0 if is_weekly else self.start_ordinal) + length * first
+        last = min(high.toordinal(), _MAX_ORDINAL - 7)
+        spend, cost = self.budget.spend, len(offsets)
+        base = datetime(1, 1, 1)  # noqa: DTZ001 - wall clock
+        while ordinal <= last:
+            spend(cost)
+            if ordinal < 1:  # the week that holds 1 January of the year 1 begins before datetime does
+                inside = [
+                    offset + timedelta(days=ordinal - 1) for offset in offsets if ordinal + offset.days > 0
+                ]
+                yield from (base + offset for offset in inside)
+            else:
+                day = base + timedelta(days=ordinal - 1)
+                for offset in offsets:
+                    yield day + offset
+            ordinal += length
 
     def _run_days(self, first: int, high: datetime) -> Iterator[datetime]:
         """Walk a DAILY rule, jumping over months that BYMONTH excludes."""
@@ -497,13 +370,15 @@ class _Walker:
                         yield candidate
             return
         self.budget.spend(in_steps)
-        for candidate in range(unit, end, interval):
-            hour, minute = divmod(candidate % self.units_per_day, 1 if hourly else 60)
-            if rule.by_hour and hour not in rule.by_hour:
-                continue
-            if not hourly and rule.by_minute and minute not in rule.by_minute:
-                continue
-            yield candidate
+        yield from filter(self._unit_passes, range(unit, end, interval))
+
+    def _unit_passes(self, unit: int) -> bool:
+        """Return whether BYHOUR, and BYMINUTE of a MINUTELY rule, let an hour or minute pass."""
+        hour, minute = divmod(unit % self.units_per_day, self.units_per_day // 24)
+        if self.rule.by_hour and hour not in self.rule.by_hour:
+            return False
+        is_minutely = self.rule.freq is Frequency.MINUTELY
+        return not (is_minutely and self.rule.by_minute and minute not in self.rule.by_minute)
 
     def _unit_instances(self, unit: int) -> Iterator[datetime]:
         ordinal, in_day = divmod(unit, self.units_per_day)

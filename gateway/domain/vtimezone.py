@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from gateway.domain.model import Window
 
 _ZERO = timedelta()
-_WEEK = timedelta(days=7)
+_STRIDE = timedelta(days=3)  # America/Recife had summer time for one week of 2000
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _SHORTEST_RULE = 3  # years
 
@@ -137,12 +137,12 @@ def _offset(offset: timedelta) -> str:
 def transitions(zone: tzinfo, start: datetime, end: datetime) -> list[datetime]:
     """Return the instants in ``(start, end]`` at which the offset of a zone changes, to the second.
 
-    Changes that are less than a week apart and cancel each other out are not seen.
+    Changes that are less than three days apart and cancel each other out are not seen.
     """
     found: list[datetime] = []
     low, low_offset = start, start.astimezone(zone).utcoffset()
     while low < end:
-        high = min(low + _WEEK, end)
+        high = min(low + _STRIDE, end)
         high_offset = high.astimezone(zone).utcoffset()
         if high_offset != low_offset:
             left = low

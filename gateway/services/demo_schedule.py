@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.content_lines import escape_text, fold
 from gateway.domain.model import Window
-from gateway.domain.timezone import vtimezone_lines
+from gateway.domain.vtimezone import vtimezone_lines
 
 _NAMESPACE = uuid.UUID("6f1d9f0e-6a57-4b6e-9a3f-0d6e5b1b6c11")
 

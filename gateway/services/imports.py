@@ -10,29 +10,29 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 
-from gateway.domain.errors import Clash, GatewayError, InvalidInput
-from gateway.domain.ical import ImportEntry, split_import
+from gateway.domain.errors import Clash, GatewayError, InvalidCalendarData, InvalidInput
+from gateway.domain.ical import ImportEntry, parse_entry, split_import
 from gateway.domain.model import Calendar, CalendarId, ConflictPolicy
 from gateway.services import objects
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
-from gateway.services.prepare import Prepared, prepare, refresh
+from gateway.services.prepare import Prepared, longest_s, prepare_parsed, refresh
 from gateway.store import audit
 from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
 from gateway.store.database import Database, Transaction
 
-_BATCH = 32
+_BATCH = 8  # a writer of another process waits for one batch at most
 _PLAIN_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,180}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """One entry that was not imported; ``line`` is where it begins in the file."""
+    """One entry that was not imported; ``line`` is the one to blame, or where the entry begins."""
 
     line: int
     uid: str | None
@@ -49,6 +49,7 @@ class ImportReport:
     clashing: int = 0
     refused: list[Refused] = field(default_factory=list)
     unknown_zones: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def done(self) -> int:
@@ -126,17 +127,22 @@ def _prepared(
     batch: Sequence[ImportEntry], calendar: Calendar, report: ImportReport, *, limits: Limits, now: datetime
 ) -> Iterator[tuple[ImportEntry, Prepared]]:
     for entry in batch:
-        if entry.data is None:
-            reason = entry.reason or InvalidInput.default_message()
-            report.refused.append(Refused(line=entry.line, uid=entry.uid, reason=reason))
-            continue
         try:
-            prepared = prepare(entry.data, calendar, limits=limits, now=now)
+            parsed = parse_entry(entry, max_bytes=limits.max_object_bytes)
+            prepared = prepare_parsed(parsed, calendar, limits=limits, now=now)
         except GatewayError as error:
-            report.refused.append(Refused(line=entry.line, uid=entry.uid, reason=str(error)))
+            report.refused.append(_refused(entry, error))
             continue
+        report.notes += [f"line {entry.line}: {note}" for note in entry.notes]
         report.unknown_zones.update(prepared.parsed.zone_problems)
         yield entry, prepared
+
+
+def _refused(entry: ImportEntry, error: GatewayError) -> Refused:
+    if not isinstance(error, InvalidCalendarData):
+        return Refused(line=entry.line, uid=entry.uid, reason=str(error))
+    place = f"{error.property_name}: " if error.property_name else ""
+    return Refused(line=error.line or entry.line, uid=entry.uid, reason=f"{place}{error.reason}")
 
 
 def _write_batch(
@@ -158,11 +164,12 @@ def _write_batch(
         href = existing.href if existing else _free_href(tx, calendar_id, prepared.parsed.uid)
         try:
             with tx.savepoint():
+                fresh = refresh(prepared, calendar, limits)
                 result = objects.store(
                     tx,
                     calendar,
                     href,
-                    refresh(prepared, calendar, limits),
+                    fresh,
                     existing,
                     origin=origin,
                     now=now,
@@ -170,8 +177,10 @@ def _write_batch(
                     on_clash=on_clash,
                 )
         except (Clash, InvalidInput) as error:
-            outcome.refused.append(Refused(line=entry.line, uid=entry.uid, reason=str(error)))
+            outcome.refused.append(_refused(entry, error))
             continue
+        # The next one's check must look far enough back to see this one.
+        calendar = replace(calendar, max_duration_s=max(calendar.max_duration_s, longest_s(fresh)))
         outcome.clashing += bool(result.clashes)
         if not result.is_changed:
             outcome.unchanged += 1
@@ -184,6 +193,9 @@ def _write_batch(
 
 def _free_href(tx: Transaction, calendar_id: CalendarId, uid: str) -> str:
     href = href_of(uid)
-    if object_store.by_href(tx, calendar_id, href) is None:
-        return href
-    return f"{hashlib.sha256(uid.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}.ics"
+    attempt = 0
+    while object_store.by_href(tx, calendar_id, href) is not None:
+        attempt += 1
+        digest = hashlib.sha256(f"{attempt}:{uid}".encode("utf-8", "surrogatepass")).hexdigest()
+        href = f"{digest[:40]}.ics"
+    return href

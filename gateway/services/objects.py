@@ -24,17 +24,22 @@ from gateway.domain.model import (
     CalendarObject,
     Change,
     ClashReport,
+    Classification,
     ConflictPolicy,
     ObjectId,
     PrincipalId,
 )
 from gateway.services import conflicts
 from gateway.services.limits import Limits
+from gateway.services.masks import CLASS_SEQ
 from gateway.services.prepare import Prepared, columns, etag_of, longest_s, refresh, reread, span_columns
+from gateway.store import calendar_properties
 from gateway.store import calendars as calendar_store
 from gateway.store import changes as change_store
+from gateway.store import links as link_store
 from gateway.store import objects as object_store
 from gateway.store import occurrences as occurrence_store
+from gateway.store.changes import MASKED
 from gateway.store.database import Transaction
 
 MAX_HREF_BYTES = 500
@@ -46,6 +51,9 @@ class Origin:
 
     label: str
     principal_id: PrincipalId | None = None
+
+
+_EXPIRY = Origin(label="expiry")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,22 +94,25 @@ def put(
 
     Raises:
         PreconditionFailed: something else is there; nothing was changed.
-        UidConflict: the UID is in the calendar under another href.
-        InvalidCalendarObject: the href holds another UID.
+        UidConflict: the UID is in the calendar under another href, or the href holds another UID.
         Clash: the time is taken and the policy refuses.
         NotFound: the calendar is gone.
     """
     check_href(href)
     calendar = lock(tx, calendar_id)
     prepared = refresh(prepared, calendar, limits)
-    expire_holds(tx, calendar, now=now)
-    existing = object_store.by_href(tx, calendar_id, href)
+    uid = prepared.parsed.uid
+    met = object_store.met_by_write(tx, calendar_id, href=href, uid=uid, now=now)
+    for one in met:
+        if one.is_over(now):
+            _remove(tx, one, origin=_EXPIRY, now=now)
+    there = [one for one in met if not one.is_over(now)]
+    existing = next((one for one in there if one.href == href), None)
     condition.check(existing.etag if existing else None)
-    if existing is None:
-        holder = object_store.by_uid(tx, calendar_id, prepared.parsed.uid)
-        if holder is not None:
-            raise UidConflict(holder.href)
-    elif existing.uid != prepared.parsed.uid:
+    holder = next((one for one in there if one.uid == uid), None)
+    if holder is not None and holder.href != href:
+        raise UidConflict(holder.href)
+    if existing is not None and existing.uid != uid:
         raise UidConflict(existing.href)
     return store(
         tx, calendar, href, prepared, existing, origin=origin, now=now, limits=limits, on_clash=on_clash
@@ -125,19 +136,20 @@ def store(
     if existing is not None and existing.etag == etag and existing.kind is prepared.kind:
         return PutResult(etag=etag, seq=existing.seq, is_created=False, is_changed=False)
     spans = prepared.expansion.occurrences
+    policy = on_clash or calendar.resource.policy
     clashes = conflicts.check(
         tx,
         calendar,
         spans,
-        policy=on_clash or calendar.resource.policy,
+        policy=policy,
         object_id=existing.id if existing else None,
         now=now,
         limits=limits,
     )
-    longest = longest_s(prepared)
-    seq = calendar_store.bump(tx, calendar.id, longest_s=longest if longest > calendar.max_duration_s else 0)
+    seq = calendar_store.bump(tx, calendar.id, longest_s=longest_s(prepared))
     values = columns(prepared, etag=etag, seq=seq, now=now)
     if existing is None:
+        _note_visibility(tx, calendar.id, href, seq, prepared.parsed.classification)
         object_id = object_store.insert_one(
             tx,
             values
@@ -152,9 +164,20 @@ def store(
         occurrence_store.add(tx, calendar.id, object_id, spans)
     else:
         object_id = existing.id
+        if bool(existing.classification) != bool(prepared.parsed.classification):
+            calendar_properties.put(tx, calendar.id, None, CLASS_SEQ, str(seq))
         object_store.update_one(tx, object_id, values | {"revision": existing.revision + 1})
         occurrence_store.replace(tx, calendar.id, object_id, spans)
-    guard_slots(tx, calendar, object_id, prepared, is_strict=not clashes, until=now + limits.booking_window)
+    guard_slots(
+        tx,
+        calendar,
+        object_id,
+        prepared,
+        # Only a write that may be refused meets the belt: what is allowed must not fail on it.
+        is_strict=policy is ConflictPolicy.REFUSE,
+        is_new=existing is None,
+        until=now + limits.booking_window,
+    )
     _log(tx, calendar.id, seq, href, prepared.parsed.uid, op="put", etag=etag, origin=origin, now=now)
     return PutResult(etag=etag, seq=seq, is_created=existing is None, is_changed=True, clashes=clashes)
 
@@ -236,7 +259,7 @@ def expire_holds(tx: Transaction, calendar: Calendar, *, now: datetime) -> int:
     """Delete the holds of a locked calendar whose time is over; return how many."""
     over = object_store.expired(tx, calendar.id, now)
     for hold in over:
-        _remove(tx, hold, origin=Origin(label="expiry"), now=now)
+        _remove(tx, hold, origin=_EXPIRY, now=now)
     return len(over)
 
 
@@ -280,11 +303,12 @@ def guard_slots(
     prepared: Prepared,
     *,
     is_strict: bool,
+    is_new: bool = False,
     until: datetime | None = None,
 ) -> None:
-    """Lay the belt of PostgreSQL where one booking at a time is the rule.
+    """Lay the belt of PostgreSQL where one booking at a time is the rule, and take it off elsewhere.
 
-    ``until``: a series is guarded only as far as it is checked.
+    ``is_new``: the object has no slots yet. ``until``: a series is guarded only as far as it is checked.
     """
     resource = calendar.resource
     is_guarded = (
@@ -297,22 +321,23 @@ def guard_slots(
         spans = prepared.expansion.occurrences
         if until is not None and len(spans) > 1:
             spans = tuple(span for span in spans if span.start < until)
-        occurrence_store.guard(tx, calendar.id, object_id, spans, is_strict=is_strict)
+        occurrence_store.guard(tx, calendar.id, object_id, spans, is_strict=is_strict, is_new=is_new)
+    elif not is_new:
+        occurrence_store.release(tx, object_id)
 
 
 def _remove(tx: Transaction, stored: CalendarObject, *, origin: Origin, now: datetime) -> int:
     seq = calendar_store.bump(tx, stored.calendar_id)
     object_store.delete_one(tx, stored.id)
-    _log(tx, stored.calendar_id, seq, stored.href, stored.uid, op="delete", etag=None, origin=origin, now=now)
+    _log_gone(tx, stored, seq, origin=origin, now=now)
     return seq
 
 
 def _rename(tx: Transaction, moved: CalendarObject, href: str, *, origin: Origin, now: datetime) -> None:
     last = calendar_store.bump(tx, moved.calendar_id, by=2)
     object_store.update_one(tx, moved.id, {"href": href, "seq": last, "modified_at_utc": now})
-    _log(
-        tx, moved.calendar_id, last - 1, moved.href, moved.uid, op="delete", etag=None, origin=origin, now=now
-    )
+    _note_visibility(tx, moved.calendar_id, href, last, moved.classification)
+    _log_gone(tx, moved, last - 1, origin=origin, now=now)
     _log(tx, moved.calendar_id, last, href, moved.uid, op="put", etag=moved.etag, origin=origin, now=now)
 
 
@@ -330,7 +355,7 @@ def _transfer(
     prepared = reread(moved, target)
     spans = prepared.expansion.occurrences
     policy = target.resource.policy
-    clashes = conflicts.check(tx, target, spans, policy=policy, object_id=moved.id, now=now, limits=limits)
+    conflicts.check(tx, target, spans, policy=policy, object_id=moved.id, now=now, limits=limits)
     gone = calendar_store.bump(tx, moved.calendar_id)
     seq = calendar_store.bump(tx, target.id, longest_s=longest_s(prepared))
     values = span_columns(prepared) | {
@@ -341,9 +366,29 @@ def _transfer(
     }
     object_store.update_one(tx, moved.id, values)
     occurrence_store.replace(tx, target.id, moved.id, spans)
-    guard_slots(tx, target, moved.id, prepared, is_strict=not clashes, until=now + limits.booking_window)
-    _log(tx, moved.calendar_id, gone, moved.href, moved.uid, op="delete", etag=None, origin=origin, now=now)
+    is_strict = policy is ConflictPolicy.REFUSE
+    guard_slots(tx, target, moved.id, prepared, is_strict=is_strict, until=now + limits.booking_window)
+    _note_visibility(tx, target.id, href, seq, moved.classification)
+    _log_gone(tx, moved, gone, origin=origin, now=now)
     _log(tx, target.id, seq, href, moved.uid, op="put", etag=moved.etag, origin=origin, now=now)
+
+
+def _note_visibility(
+    tx: Transaction, calendar_id: CalendarId, href: str, seq: int, classification: Classification
+) -> None:
+    """Note where a name that readers knew as public now stands for a masked object, or the other way.
+
+    A reader of a masked view could not be told so by the newest line of the name alone.
+    """
+    was_masked = change_store.was_masked(tx, calendar_id, href)
+    if was_masked is not None and was_masked != bool(classification):
+        calendar_properties.put(tx, calendar_id, None, CLASS_SEQ, str(seq))
+
+
+def _log_gone(tx: Transaction, gone: CalendarObject, seq: int, *, origin: Origin, now: datetime) -> None:
+    # A tombstone remembers whether the object was masked, so that nobody learns the name of one.
+    mark = f"{MASKED}{gone.creator_id or 0}" if gone.classification else None
+    _log(tx, gone.calendar_id, seq, gone.href, gone.uid, op="delete", etag=mark, origin=origin, now=now)
 
 
 def _log(
@@ -369,3 +414,4 @@ def _log(
         at_utc=now,
     )
     change_store.append(tx, [line])
+    link_store.wake(tx, calendar_id)

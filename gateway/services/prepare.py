@@ -76,6 +76,19 @@ def prepare(
         InvalidInput: with what is wrong, and the line where there is one.
     """
     parsed = parse_object(data, max_bytes=limits.max_object_bytes)
+    return prepare_parsed(parsed, calendar, limits=limits, now=now, kind=kind, expires_at_utc=expires_at_utc)
+
+
+def prepare_parsed(
+    parsed: ParsedObject,
+    calendar: Calendar,
+    *,
+    limits: Limits,
+    now: datetime,
+    kind: ObjectKind | None = None,
+    expires_at_utc: datetime | None = None,
+) -> Prepared:
+    """Expand an object that was parsed already; otherwise as ``prepare``."""
     if parsed.component not in calendar.components:
         raise UnsupportedComponent(parsed.component, calendar.components)
     if len(parsed.uid.encode()) > MAX_UID_BYTES:

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import AlreadyExists, InvalidInput, NotFound
-from gateway.domain.model import ConflictPolicy, Principal, Resource, ResourceKind, Window
+from gateway.domain.model import CalendarId, ConflictPolicy, Principal, Resource, ResourceKind, Window
 from gateway.domain.people import check_personal_slug, check_slug, normal_login
 from gateway.services import departments
 from gateway.services import principals as people
@@ -24,6 +24,7 @@ _MAX_TEXT_CHARS = 255
 _MAX_DESCRIPTION_CHARS = 10_000
 _MAX_BUFFER_S = 7 * 86400
 _MOVES_THE_INDEX = ("zone", "policy", "capacity", "buffer_before_s", "buffer_after_s")
+_SHOWN_IN_FEEDS = ("name", "zone", "color", "location", "description")
 _DEFAULT_POLICY = {
     ResourceKind.ROOM: ConflictPolicy.REFUSE,
     ResourceKind.EQUIPMENT: ConflictPolicy.REFUSE,
@@ -37,6 +38,7 @@ FIELDS = (
 
 def add(
     tx: Transaction,
+    /,
     slug: str,
     *,
     kind: ResourceKind,
@@ -119,6 +121,15 @@ def get(tx: Transaction, address: str) -> Resource:
     return found
 
 
+def calendar_id(tx: Transaction, address: str) -> CalendarId:
+    """Return the id of a resource's calendar.
+
+    Raises:
+        NotFound: there is no such resource.
+    """
+    return calendars.of_resource(tx, get(tx, address).id).id
+
+
 def list_(
     tx: Transaction, *, kind: ResourceKind | None = None, with_personal: bool = False
 ) -> list[Resource]:
@@ -161,6 +172,9 @@ def set_(
     columns = _columns(tx, given, now=now, actor=actor)
     store.update_fields(tx, resource.id, **columns)
     changed = _loaded(store.by_id(tx, resource.id))
+    if any(getattr(changed, name) != getattr(resource, name) for name in _SHOWN_IN_FEEDS):
+        store.touch(tx, [resource.id], now=now)
+        changed = _loaded(store.by_id(tx, resource.id))
     if any(getattr(changed, name) != getattr(resource, name) for name in _MOVES_THE_INDEX):
         _rebuild(tx, changed, limits=limits, now=now)
     if given:

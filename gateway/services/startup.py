@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from gateway.domain.errors import StoreUnusable
 from gateway.services.limits import Limits
 from gateway.settings import Settings
-from gateway.store import calendars, migrate, resources
+from gateway.store import calendars, resources
 from gateway.store import instance as store
+from gateway.store import migrate as migrations
 from gateway.store.database import Database, Transaction, sqlite_url
 from gateway.store.migrate import SchemaState
-from gateway.store.sealed import Sealer, ensure_canary, has_canary, load_keys
+from gateway.store.sealed import Sealer, ensure_canary, ensure_instance_id, has_canary, load_keys
 
+_INSTANCE_ID = "instance-id-sha256"
 _SPARE_CONNECTIONS = 4  # chores, sign-in and readiness beside the two pools
 
 
@@ -70,6 +74,32 @@ def ready_for_command(db: Database, settings: Settings, *, now: datetime) -> Non
     db.default_zone = zone or settings.zone
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrated:
+    """From which migration to which; ``copy`` is the file of before, where one was made (SQLite)."""
+
+    before: str | None
+    after: str
+    copy: Path | None
+
+
+def migrate(db: Database, settings: Settings, *, now: datetime) -> Migrated:
+    """Bring the database to the schema of this release.
+
+    Raises:
+        StoreUnusable: it is from a newer release, or does not answer.
+        StoreBusy: a table stayed locked; nothing was changed.
+    """
+    before = db.read(_revision)
+    copy = migrations.upgrade(db, now=now)
+    db.write(prepare, default_zone=settings.zone)
+    return Migrated(before=before, after=migrations.head(), copy=copy)
+
+
+def _revision(tx: Transaction) -> str | None:
+    return migrations.current_revision(tx.connection)
+
+
 def prepare(tx: Transaction, *, default_zone: str) -> None:
     """Give a fresh database its epoch and default zone; a prepared one stays as it is."""
     if store.default_zone(tx) is None:
@@ -92,12 +122,43 @@ def open_sealer(db: Database, settings: Settings) -> Sealer:
     return sealer
 
 
+def open_instance_id(db: Database, settings: Settings, *, adopts_new: bool = False) -> str:
+    """Return the id that seeds the ids of our copies at providers; the same on every node.
+
+    It lies beside the keys, so the database keeps only its hash: a node with another id would make every
+    copy a second time.
+
+    Args:
+        db: a database that is ready.
+        settings: for the id itself, or the file that holds it.
+        adopts_new: the old one is lost for good; copies are then found by their marker.
+
+    Raises:
+        StoreUnusable: another node of this database has another id.
+    """
+    own = settings.instance_id or ensure_instance_id(settings)
+    digest = hashlib.sha256(own.encode()).hexdigest()
+    known = db.read(store.get, _INSTANCE_ID)
+    if known == digest:
+        return own
+    if known is not None and not adopts_new:
+        raise StoreUnusable(
+            "This node's instance id is not the one that this database was used with. Put back instance.id"
+            " or set CALGATE_INSTANCE_ID as on the other nodes; if it is lost for good, run"
+            " `calgate keys adopt-instance`."
+        )
+    db.write(store.put, _INSTANCE_ID, digest)
+    return own
+
+
 def _adopt_zone(tx: Transaction, zone: str, *, limits: Limits, now: datetime) -> int:
     from gateway.services.occurrence_index import rebuild
 
     store.set_default_zone(tx, zone)
     tx.default_zone = zone
     following = resources.ids_without_zone(tx)
+    if following:
+        resources.touch(tx, following, now=now)
     for resource_id in following:
         calendar = calendars.of_resource(tx, resource_id)
         rebuild(tx, calendar.id, horizon=limits.horizon(now))
@@ -105,14 +166,14 @@ def _adopt_zone(tx: Transaction, zone: str, *, limits: Limits, now: datetime) ->
 
 
 def _make_usable(db: Database, *, now: datetime) -> None:
-    state = migrate.current_state(db)
+    state = migrations.current_state(db)
     if state is SchemaState.OK:
         return
     if state is SchemaState.NEWER:
         raise StoreUnusable("This database is from a newer release of Calgate; install that release.")
     if not db.is_sqlite:
         raise StoreUnusable("The database has no or old tables; run `calgate migrate`.")
-    migrate.upgrade(db, now=now)
+    migrations.upgrade(db, now=now)
 
 
 def _make_private(path: Path) -> None:

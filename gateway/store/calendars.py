@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import BigInteger, Row, bindparam, case, select, update
 
 from gateway.domain.errors import NotFound
 from gateway.domain.model import (
@@ -24,23 +24,39 @@ from gateway.store.schema import calendar, department, instance, resource
 _EPOCH = select(instance.c.value).where(instance.c.key == "epoch").scalar_subquery().label("epoch")
 
 
-def _query() -> Select[tuple[object, ...]]:
-    return (
-        select(
-            calendar.c.id.label("calendar_id"),
-            calendar.c.seq,
-            calendar.c.min_seq,
-            calendar.c.max_duration_s,
-            calendar.c.components,
-            calendar.c.index_from,
-            calendar.c.index_to,
-            _EPOCH,
-            resource,
-            department.c.slug.label("department"),
-        )
-        .join_from(calendar, resource, calendar.c.resource_id == resource.c.id)
-        .outerjoin(department, resource.c.department_id == department.c.id)
+_CALENDAR = (
+    select(
+        calendar.c.id.label("calendar_id"),
+        calendar.c.seq,
+        calendar.c.min_seq,
+        calendar.c.max_duration_s,
+        calendar.c.components,
+        calendar.c.index_from,
+        calendar.c.index_to,
+        _EPOCH,
+        resource,
+        department.c.slug.label("department"),
     )
+    .join_from(calendar, resource, calendar.c.resource_id == resource.c.id)
+    .outerjoin(department, resource.c.department_id == department.c.id)
+)
+_BY_ID = _CALENDAR.where(calendar.c.id == bindparam("calendar_id"))
+_BY_RESOURCE = _CALENDAR.where(calendar.c.resource_id == bindparam("resource_id"))
+_BY_IDS = _CALENDAR.where(calendar.c.id.in_(bindparam("ids", expanding=True))).order_by(calendar.c.id)
+# The resource is locked too: a row that is only joined would be read as it was before the wait.
+_LOCKED = _BY_IDS.with_for_update(of=[calendar, resource], key_share=True)
+_LONGEST = bindparam("b_longest_s", type_=BigInteger)
+_BUMP = (
+    update(calendar)
+    .where(calendar.c.id == bindparam("b_id"))
+    .values(
+        seq=calendar.c.seq + bindparam("b_by", type_=BigInteger),
+        max_duration_s=case(
+            (calendar.c.max_duration_s < _LONGEST, _LONGEST), else_=calendar.c.max_duration_s
+        ),
+    )
+    .returning(calendar.c.seq)
+)
 
 
 def resource_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Resource:
@@ -68,6 +84,8 @@ def resource_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Resour
         policy=ConflictPolicy(cell["policy"]),
         buffer_before_s=cell["buffer_before_s"],
         buffer_after_s=cell["buffer_after_s"],
+        revision=cell["revision"],
+        modified_at_utc=cell["modified_at_utc"],
     )
 
 
@@ -92,7 +110,7 @@ def get(tx: Transaction, calendar_id: CalendarId) -> Calendar:
     Raises:
         NotFound: there is no such calendar.
     """
-    row = tx.execute(_query().where(calendar.c.id == calendar_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"calendar_id": calendar_id}).one_or_none()
     if row is None:
         raise NotFound("The calendar is gone.")
     return calendar_from_row(row, tx.default_zone)
@@ -104,7 +122,7 @@ def of_resource(tx: Transaction, resource_id: ResourceId) -> Calendar:
     Raises:
         NotFound: there is no such resource.
     """
-    row = tx.execute(_query().where(calendar.c.resource_id == resource_id)).one_or_none()
+    row = tx.execute(_BY_RESOURCE, {"resource_id": resource_id}).one_or_none()
     if row is None:
         raise NotFound("The resource is gone.")
     return calendar_from_row(row, tx.default_zone)
@@ -127,10 +145,7 @@ def lock(tx: Transaction, *calendar_ids: CalendarId) -> dict[CalendarId, Calenda
 
     SQLite's write transaction is the lock already. A missing calendar is missing in the answer.
     """
-    query = _query().where(calendar.c.id.in_(calendar_ids)).order_by(calendar.c.id)
-    if tx.is_postgresql:
-        query = query.with_for_update(of=calendar)
-    rows = tx.execute(query).all()
+    rows = tx.execute(_LOCKED if tx.is_postgresql else _BY_IDS, {"ids": list(calendar_ids)}).all()
     found = [calendar_from_row(row, tx.default_zone) for row in rows]
     return {one.id: one for one in found}
 
@@ -140,15 +155,7 @@ def bump(tx: Transaction, calendar_id: CalendarId, *, by: int = 1, longest_s: in
 
     The row lock that this takes makes the order of numbers the order of commits.
     """
-    values = {"seq": calendar.c.seq + by}
-    statement = update(calendar).where(calendar.c.id == calendar_id).values(values).returning(calendar.c.seq)
-    seq: int = tx.execute(statement).scalar_one()
-    if longest_s:
-        tx.execute(
-            update(calendar)
-            .where(calendar.c.id == calendar_id, calendar.c.max_duration_s < longest_s)
-            .values(max_duration_s=longest_s)
-        )
+    seq: int = tx.execute(_BUMP, {"b_id": calendar_id, "b_by": by, "b_longest_s": longest_s}).scalar_one()
     return seq
 
 
@@ -166,6 +173,16 @@ def set_min_seq(tx: Transaction, calendar_id: CalendarId, min_seq: int) -> None:
     tx.execute(update(calendar).where(calendar.c.id == calendar_id).values(min_seq=min_seq))
 
 
+def raise_longest(tx: Transaction, calendar_id: CalendarId, longest_s: int) -> None:
+    """Remember a longer occurrence that no change brought, but the horizon."""
+    bump(tx, calendar_id, by=0, longest_s=longest_s)
+
+
 def set_longest(tx: Transaction, calendar_id: CalendarId, longest_s: int) -> None:
     """Record the length of the longest occurrence after the index was built anew."""
     tx.execute(update(calendar).where(calendar.c.id == calendar_id).values(max_duration_s=longest_s))
+
+
+def set_components(tx: Transaction, calendar_id: CalendarId, components: tuple[str, ...]) -> None:
+    """Record which components a calendar takes."""
+    tx.execute(update(calendar).where(calendar.c.id == calendar_id).values(components=",".join(components)))

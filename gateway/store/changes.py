@@ -5,17 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, exists, func, insert, select
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, select
 
 from gateway.domain.model import CalendarId, Change
 from gateway.store.database import Transaction
 from gateway.store.schema import change
 
+_INSERT = insert(change)
+MASKED = "masked:"  # begins the etag of a tombstone whose object was not public; who made it follows
+
+_NEWEST = (
+    select(change.c.op, change.c.etag)
+    .where(change.c.calendar_id == bindparam("calendar_id"), change.c.href == bindparam("href"))
+    .order_by(change.c.seq.desc())
+    .limit(1)
+)
+
+
+def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | None:
+    """Return whether the object that had ``href`` last was not public; None where none is known."""
+    row = tx.execute(_NEWEST, {"calendar_id": calendar_id, "href": href}).one_or_none()
+    return None if row is None else (row.etag or "").startswith(MASKED)
+
 
 def append(tx: Transaction, changes: Sequence[Change]) -> None:
     """Write lines whose numbers ``calendars.bump`` has just given out in this transaction."""
     tx.execute(
-        insert(change),
+        _INSERT,
         [
             {
                 "calendar_id": one.calendar_id,
@@ -67,6 +83,19 @@ def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | No
         )
         for row in tx.execute(query)
     ]
+
+
+def newest_at(tx: Transaction, calendar_id: CalendarId) -> datetime | None:
+    """Return when the calendar changed last, or None where nothing is on record."""
+    query = select(change.c.at_utc).where(change.c.calendar_id == calendar_id).order_by(change.c.seq.desc())
+    at_utc: datetime | None = tx.execute(query.limit(1)).scalar()
+    return at_utc
+
+
+def deleted_uids(tx: Transaction, calendar_id: CalendarId) -> list[str]:
+    """Return the UIDs whose deletion is still in the log."""
+    query = select(change.c.uid).where(change.c.calendar_id == calendar_id, change.c.op == "delete")
+    return list(tx.execute(query.distinct()).scalars())
 
 
 def prune(tx: Transaction, calendar_id: CalendarId, *, before: datetime) -> int:

@@ -33,7 +33,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _RETRIES = 5
-_SERIALIZATION_STATES = frozenset({"40001", "40P01"})
+# 23505: two transactions inserted the same name at once; tried again, the later one sees the row.
+_SERIALIZATION_STATES = frozenset({"40001", "40P01", "23505"})
 _FULL_STATES = frozenset({"53100", "53400"})
 _BUSY_TIMEOUT_S = 10.0
 
@@ -81,10 +82,26 @@ class FairLock:
 class Transaction:
     """One open transaction: what every query function takes as its first argument."""
 
-    __slots__ = ("after_commit", "connection", "default_zone", "is_postgresql", "is_write", "must_roll_back")
+    __slots__ = (
+        "after_commit",
+        "connection",
+        "default_zone",
+        "is_postgresql",
+        "is_write",
+        "must_roll_back",
+        "on_work",
+    )
 
-    def __init__(self, connection: Connection, *, is_write: bool, default_zone: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        is_write: bool,
+        default_zone: str,
+        on_work: Callable[[], None] | None = None,
+    ) -> None:
         self.connection = connection
+        self.on_work = on_work
         self.is_write = is_write
         self.default_zone = default_zone
         self.is_postgresql = connection.dialect.name == "postgresql"
@@ -98,6 +115,11 @@ class Transaction:
     def on_commit(self, action: Callable[[], None]) -> None:
         """Run ``action`` once the transaction is durable; it must not raise and must not wait."""
         self.after_commit.append(action)
+
+    def hint_work(self) -> None:
+        """Tell the worker, once the transaction is durable, that there is something to do."""
+        if self.on_work is not None and self.on_work not in self.after_commit:
+            self.after_commit.append(self.on_work)
 
     def savepoint(self) -> AbstractContextManager[object]:
         """Make a part of the transaction undo itself where it fails, so that the rest can go on."""
@@ -133,6 +155,7 @@ class Database:
         self.synchronous = synchronous
         self.default_zone = default_zone
         self.engine = self._engine(connections)
+        self.on_work: Callable[[], None] | None = None  # told after a commit that made a link due
         self._write_lock = FairLock()
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="db")
 
@@ -153,7 +176,12 @@ class Database:
                 with self.engine.connect() as connection:
                     self._configure(connection, write=write)
                     with connection.begin() as transaction:
-                        tx = Transaction(connection, is_write=write, default_zone=self.default_zone)
+                        tx = Transaction(
+                            connection,
+                            is_write=write,
+                            default_zone=self.default_zone,
+                            on_work=self.on_work,
+                        )
                         yield tx
                         if tx.must_roll_back:
                             transaction.rollback()
@@ -222,12 +250,14 @@ class Database:
                 max_overflow=0,
                 pool_timeout=30,
                 pool_pre_ping=True,
+                hide_parameters=True,  # an error's text must not quote a client's data
                 connect_args={"connect_timeout": 10, "options": "-c plan_cache_mode=force_custom_plan"},
             )
         driver = sqlite_driver()
         engine = create_engine(
             self.url,
             module=driver,
+            hide_parameters=True,  # an error's text must not quote a client's data
             poolclass=QueuePool,
             pool_size=connections,
             max_overflow=0,
@@ -251,8 +281,10 @@ class Database:
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
-            is_write = connection.get_execution_options().get("calgate_write", False)
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+            if connection.get_execution_options().get("calgate_write", False):
+                _begin_immediate(connection, driver)
+            else:
+                connection.exec_driver_sql("BEGIN")
 
         return engine
 
@@ -263,6 +295,30 @@ class Database:
             connection.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=False)
         else:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _begin_immediate(connection: Connection, driver: ModuleType) -> None:
+    """Take SQLite's write lock as soon as another process gives it back.
+
+    SQLite's own busy handler sleeps up to 100 ms and misses the short gaps between the batches of an
+    import beside the server; here a waiting writer looks every millisecond.
+    """
+    raw: Any = connection.connection.dbapi_connection  # Any: the driver's own object
+    raw.execute("PRAGMA busy_timeout=0").close()
+    try:
+        deadline = time.monotonic() + _BUSY_TIMEOUT_S
+        while time.monotonic() < deadline:
+            try:
+                raw.execute("BEGIN IMMEDIATE").close()
+            except driver.OperationalError as error:
+                if "locked" not in str(error):
+                    break
+                time.sleep(random.uniform(0.0005, 0.0015))  # noqa: S311 - not a secret
+            else:
+                return
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails, through SQLAlchemy, so that it is translated
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}").close()
 
 
 class RetryableConflict(StoreBusy):

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from datetime import UTC, datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from gateway.store.database import Transaction
 from gateway.store.schema import instance
 
 _EPOCH = "epoch"
+_GET = select(instance.c.value).where(instance.c.key == bindparam("key"))
 _ZONE = "zone"
 
 
 def get(tx: Transaction, key: str) -> str | None:
     """Return one fact, or None."""
-    value: str | None = tx.execute(select(instance.c.value).where(instance.c.key == key)).scalar_one_or_none()
+    value: str | None = tx.execute(_GET, {"key": key}).scalar_one_or_none()
     return value
 
 
@@ -51,3 +53,9 @@ def default_zone(tx: Transaction) -> str | None:
 def set_default_zone(tx: Transaction, zone: str) -> None:
     """Store the zone of resources that have none; their occurrence index must be rebuilt by the caller."""
     put(tx, _ZONE, zone)
+
+
+def clock(tx: Transaction) -> datetime:
+    """Return what the clock of the PostgreSQL server says."""
+    told: datetime = tx.execute(select(func.clock_timestamp())).scalar_one()
+    return told.astimezone(UTC)

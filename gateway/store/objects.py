@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, or_, select, update
 
 from gateway.domain.model import (
     CalendarId,
@@ -21,6 +21,20 @@ from gateway.store.database import Transaction
 from gateway.store.schema import calendar_object
 
 _BATCH = 500  # bound parameters per statement stay far below every limit
+_IN_CALENDAR = select(calendar_object).where(calendar_object.c.calendar_id == bindparam("calendar_id"))
+_BY_HREF = _IN_CALENDAR.where(calendar_object.c.href == bindparam("href"))
+_BY_UID = _IN_CALENDAR.where(calendar_object.c.uid == bindparam("uid"))
+_EXPIRED = _IN_CALENDAR.where(calendar_object.c.expires_at_utc <= bindparam("now"))
+_MET = _IN_CALENDAR.where(
+    or_(
+        calendar_object.c.href == bindparam("href"),
+        calendar_object.c.uid == bindparam("uid"),
+        calendar_object.c.expires_at_utc <= bindparam("now"),
+    )
+)
+_INSERT = insert(calendar_object).values(codec=0).returning(calendar_object.c.id)
+_UPDATE = update(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
+_DELETE = delete(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
 
 
 def object_from_row(row: Row[tuple[object, ...]]) -> CalendarObject:
@@ -43,17 +57,29 @@ def object_from_row(row: Row[tuple[object, ...]]) -> CalendarObject:
         created_at_utc=cell["created_at_utc"],
         modified_at_utc=cell["modified_at_utc"],
         expires_at_utc=cell["expires_at_utc"],
+        first_start=cell["first_start"],
+        last_end=cell["last_end"],
     )
 
 
 def by_href(tx: Transaction, calendar_id: CalendarId, href: str) -> CalendarObject | None:
     """Return one object, or None."""
-    return _one(tx, calendar_object.c.calendar_id == calendar_id, calendar_object.c.href == href)
+    row = tx.execute(_BY_HREF, {"calendar_id": calendar_id, "href": href}).one_or_none()
+    return object_from_row(row) if row is not None else None
 
 
 def by_uid(tx: Transaction, calendar_id: CalendarId, uid: str) -> CalendarObject | None:
     """Return one object, or None."""
-    return _one(tx, calendar_object.c.calendar_id == calendar_id, calendar_object.c.uid == uid)
+    row = tx.execute(_BY_UID, {"calendar_id": calendar_id, "uid": uid}).one_or_none()
+    return object_from_row(row) if row is not None else None
+
+
+def met_by_write(
+    tx: Transaction, calendar_id: CalendarId, *, href: str, uid: str, now: datetime
+) -> list[CalendarObject]:
+    """Return what a write has to look at, in one statement: the href, the UID, and holds that are over."""
+    wanted = {"calendar_id": calendar_id, "href": href, "uid": uid, "now": now}
+    return [object_from_row(row) for row in tx.execute(_MET, wanted)]
 
 
 def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> Iterator[CalendarObject]:
@@ -71,6 +97,19 @@ def by_ids(tx: Transaction, calendar_id: CalendarId, ids: Iterable[int]) -> Iter
     yield from _many(tx, calendar_id, calendar_object.c.id, ids)
 
 
+def known_uids(tx: Transaction, calendar_id: CalendarId, uids: Iterable[str]) -> set[str]:
+    """Return which of these UIDs a calendar has."""
+    wanted = list(dict.fromkeys(uids))
+    found: set[str] = set()
+    for start in range(0, len(wanted), _BATCH):
+        query = select(calendar_object.c.uid).where(
+            calendar_object.c.calendar_id == calendar_id,
+            calendar_object.c.uid.in_(wanted[start : start + _BATCH]),
+        )
+        found.update(tx.execute(query).scalars())
+    return found
+
+
 def listing(tx: Transaction, calendar_id: CalendarId) -> list[tuple[str, str]]:
     """Return ``(href, etag)`` of every object, by href; answered from an index without the text."""
     query = (
@@ -79,6 +118,20 @@ def listing(tx: Transaction, calendar_id: CalendarId) -> list[tuple[str, str]]:
         .order_by(calendar_object.c.href)
     )
     return [(row.href, row.etag) for row in tx.execute(query)]
+
+
+def uids(tx: Transaction, calendar_id: CalendarId) -> list[str]:
+    """Return every UID of a calendar, in order; answered from an index."""
+    query = select(calendar_object.c.uid).where(calendar_object.c.calendar_id == calendar_id)
+    return list(tx.execute(query.order_by(calendar_object.c.uid)).scalars())
+
+
+def uids_page(tx: Transaction, calendar_id: CalendarId, *, after_uid: str, limit: int) -> list[str]:
+    """Return a page of UIDs in order, beginning behind ``after_uid``."""
+    query = select(calendar_object.c.uid).where(
+        calendar_object.c.calendar_id == calendar_id, calendar_object.c.uid > after_uid
+    )
+    return list(tx.execute(query.order_by(calendar_object.c.uid).limit(limit)).scalars())
 
 
 def every(
@@ -100,17 +153,16 @@ def recurring_in(tx: Transaction, calendar_id: CalendarId, window: Window) -> li
         calendar_object.c.calendar_id == calendar_id,
         calendar_object.c.is_recurring,
         calendar_object.c.first_start < to_epoch_s(window.end),
-        or_(calendar_object.c.last_end.is_(None), calendar_object.c.last_end > to_epoch_s(window.start)),
+        # An instance without length may stand exactly at the start of the window.
+        or_(calendar_object.c.last_end.is_(None), calendar_object.c.last_end >= to_epoch_s(window.start)),
     )
     return [object_from_row(row) for row in tx.execute(query)]
 
 
 def expired(tx: Transaction, calendar_id: CalendarId, now: datetime) -> list[CalendarObject]:
     """Return the holds of one calendar whose time is over."""
-    query = select(calendar_object).where(
-        calendar_object.c.calendar_id == calendar_id, calendar_object.c.expires_at_utc <= now
-    )
-    return [object_from_row(row) for row in tx.execute(query)]
+    found = tx.execute(_EXPIRED, {"calendar_id": calendar_id, "now": now})
+    return [object_from_row(row) for row in found]
 
 
 def calendars_with_expired(tx: Transaction, now: datetime) -> list[CalendarId]:
@@ -121,23 +173,17 @@ def calendars_with_expired(tx: Transaction, now: datetime) -> list[CalendarId]:
 
 def insert_one(tx: Transaction, values: dict[str, object]) -> ObjectId:
     """Insert a row and return its id."""
-    statement = insert(calendar_object).values(codec=0, **values).returning(calendar_object.c.id)
-    return ObjectId(tx.execute(statement).scalar_one())
+    return ObjectId(tx.execute(_INSERT, values).scalar_one())
 
 
 def update_one(tx: Transaction, object_id: ObjectId, values: dict[str, object]) -> None:
     """Change columns of a row in place."""
-    tx.execute(update(calendar_object).where(calendar_object.c.id == object_id).values(**values))
+    tx.execute(_UPDATE, {**values, "b_id": object_id})
 
 
 def delete_one(tx: Transaction, object_id: ObjectId) -> None:
     """Delete a row; its occurrences go with it."""
-    tx.execute(delete(calendar_object).where(calendar_object.c.id == object_id))
-
-
-def _one(tx: Transaction, *conditions: ColumnElement[bool]) -> CalendarObject | None:
-    row = tx.execute(select(calendar_object).where(*conditions)).one_or_none()
-    return object_from_row(row) if row is not None else None
+    tx.execute(_DELETE, {"b_id": object_id})
 
 
 def _many(

@@ -6,18 +6,35 @@ truncated: objects that are too dense were refused before.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    Row,
+    TextClause,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 
 from gateway.domain.errors import Clash
 from gateway.domain.model import Busy, Calendar, CalendarId, ObjectId, Occurrence, Window, to_epoch_s
 from gateway.store.database import Transaction
-from gateway.store.schema import busy_slot, calendar_object, occurrence
+from gateway.store.schema import busy_slot, calendar_object, occurrence, principal
+from gateway.store.types import UtcDateTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +49,61 @@ class Span:
     is_all_day: bool
 
 
+_FROM = bindparam("start", type_=BigInteger)
+_TO = bindparam("end", type_=BigInteger)
+_LOW = bindparam("low", type_=BigInteger)  # no occurrence is longer than what lies between low and start
+_IN_WINDOW = (
+    select(occurrence)
+    .where(
+        occurrence.c.calendar_id == bindparam("calendar_id"),
+        occurrence.c.start_ts >= _LOW,
+        occurrence.c.start_ts < _TO,
+        or_(occurrence.c.end_ts > _FROM, occurrence.c.start_ts >= _FROM),
+    )
+    .order_by(occurrence.c.start_ts, occurrence.c.object_id, occurrence.c.recur_ts)
+)
+_BLOCKING = """
+    SELECT DISTINCT o.start_ts, o.end_ts, o.object_id
+    FROM {windows}
+    JOIN occurrence AS o ON o.calendar_id = :calendar_id
+        AND o.start_ts >= {start} - :longest AND o.start_ts < {end} AND o.end_ts > {start}
+    JOIN calendar_object AS c ON c.id = o.object_id
+    WHERE o.end_ts > o.start_ts AND o.busy <> {free} AND o.object_id <> :except_object
+        AND (c.expires_at_utc IS NULL OR c.expires_at_utc > :now)
+    ORDER BY o.start_ts, o.end_ts, o.object_id
+"""
+
+
+def _blocking(windows: str, start: str, end: str, *binds: BindParameter[Any]) -> TextClause:
+    query = _BLOCKING.format(windows=windows, start=start, end=end, free=int(Busy.FREE))
+    return text(query).bindparams(
+        bindparam("now", type_=UtcDateTime),
+        bindparam("longest", type_=BigInteger),
+        bindparam("calendar_id", type_=BigInteger),
+        bindparam("except_object", type_=BigInteger),
+        *binds,
+    )
+
+
+# CROSS JOIN keeps SQLite from walking the whole calendar and looking up windows instead.
+_BLOCKING_SQLITE = _blocking("json_each(:windows) AS w CROSS", "(w.value ->> 0)", "(w.value ->> 1)")
+_BLOCKING_POSTGRESQL = _blocking(
+    "unnest(:starts, :ends) AS w (start_ts, end_ts)",
+    "w.start_ts",
+    "w.end_ts",
+    bindparam("starts", type_=ARRAY(BigInteger)),
+    bindparam("ends", type_=ARRAY(BigInteger)),
+)
+_INSERT = insert(occurrence)
+_DELETE = delete(occurrence).where(occurrence.c.object_id == bindparam("object"))
+_RELEASE = delete(busy_slot).where(busy_slot.c.object_id == bindparam("object"))
+
+
 def replace(
     tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: Iterable[Occurrence]
 ) -> None:
     """Put the occurrences of one object in the place of those it had."""
-    tx.execute(delete(occurrence).where(occurrence.c.object_id == object_id))
+    tx.execute(_DELETE, {"object": object_id})
     add(tx, calendar_id, object_id, spans)
 
 
@@ -47,51 +114,46 @@ def add(tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: It
         for row in (_row(calendar_id, object_id, span) for span in spans)
     }
     if rows:
-        tx.execute(insert(occurrence), list(rows.values()))
+        tx.execute(_INSERT, list(rows.values()))
 
 
 def in_window(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]:
     """Return the rows that meet ``window``, by start; a row without length counts at its instant."""
-    start, end = to_epoch_s(window.start), to_epoch_s(window.end)
-    query = (
-        select(occurrence)
-        .where(
-            occurrence.c.calendar_id == calendar.id,
-            # No occurrence is longer than max_duration_s, so the index range has a lower bound.
-            occurrence.c.start_ts >= start - calendar.max_duration_s,
-            occurrence.c.start_ts < end,
-            or_(occurrence.c.end_ts > start, occurrence.c.start_ts >= start),
-        )
-        .order_by(occurrence.c.start_ts, occurrence.c.object_id, occurrence.c.recur_ts)
-    )
-    return [_span(row) for row in tx.execute(query)]
+    return [_span(row) for row in tx.execute(_IN_WINDOW, _bounds(calendar, window))]
 
 
 def blocking(
-    tx: Transaction, calendar: Calendar, window: Window, *, except_object: ObjectId | None, now: datetime
+    tx: Transaction,
+    calendar: Calendar,
+    windows: Sequence[tuple[int, int]],
+    *,
+    except_object: ObjectId | None,
+    now: datetime,
 ) -> list[tuple[int, int, ObjectId]]:
-    """Return ``(start_ts, end_ts, object_id)`` of what takes time in ``window``, by start.
+    """Return ``(start_ts, end_ts, object_id)`` of what takes time in any of ``windows``, by start.
 
-    Free spans, spans without length and holds whose time is over at ``now`` do not count.
+    Free spans, spans without length and holds whose time is over at ``now`` do not count. However many
+    windows there are, it is one statement that looks each of them up in the index.
+
+    Args:
+        tx: a transaction.
+        calendar: the calendar; for the length of its longest occurrence.
+        windows: ``(start_ts, end_ts)``, in any order, overlapping or not.
+        except_object: whose spans do not count.
+        now: the current instant.
     """
-    start, end = to_epoch_s(window.start), to_epoch_s(window.end)
-    query = (
-        select(occurrence.c.start_ts, occurrence.c.end_ts, occurrence.c.object_id)
-        .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
-        .where(
-            occurrence.c.calendar_id == calendar.id,
-            occurrence.c.start_ts >= start - calendar.max_duration_s,
-            occurrence.c.start_ts < end,
-            occurrence.c.end_ts > start,
-            occurrence.c.end_ts > occurrence.c.start_ts,
-            occurrence.c.busy != int(Busy.FREE),
-            or_(calendar_object.c.expires_at_utc.is_(None), calendar_object.c.expires_at_utc > now),
-        )
-        .order_by(occurrence.c.start_ts, occurrence.c.end_ts)
-    )
-    if except_object is not None:
-        query = query.where(occurrence.c.object_id != except_object)
-    return [(row.start_ts, row.end_ts, ObjectId(row.object_id)) for row in tx.execute(query)]
+    wanted = {
+        "calendar_id": calendar.id,
+        "longest": calendar.max_duration_s,
+        "now": now,
+        "except_object": except_object or 0,
+    }
+    if tx.is_postgresql:
+        wanted |= {"starts": [start for start, _ in windows], "ends": [end for _, end in windows]}
+        rows = tx.execute(_BLOCKING_POSTGRESQL, wanted)
+    else:
+        rows = tx.execute(_BLOCKING_SQLITE, wanted | {"windows": json.dumps(windows)})
+    return [(row.start_ts, row.end_ts, ObjectId(row.object_id)) for row in rows]
 
 
 def clear_calendar(tx: Transaction, calendar_id: CalendarId) -> None:
@@ -107,6 +169,7 @@ def guard(
     spans: Sequence[Occurrence],
     *,
     is_strict: bool,
+    is_new: bool = False,
 ) -> None:
     """Lay the belt under the conflict check: PostgreSQL refuses overlapping slots by itself (rules.md).
 
@@ -116,13 +179,15 @@ def guard(
         object_id: whose slots are put in the place of those it had.
         spans: what it takes; free spans are left out, spans of the object that meet are merged.
         is_strict: False where the write stands in spite of a clash; the clashing slots stay unguarded.
+        is_new: the object has no slots yet.
 
     Raises:
         Clash: two writes took one slot although both checks passed.
     """
     if not tx.is_postgresql:
         return  # the one writer of SQLite needs no belt
-    tx.execute(delete(busy_slot).where(busy_slot.c.object_id == object_id))
+    if not is_new:
+        release(tx, object_id)
     rows = [
         {"calendar_id": calendar_id, "object_id": object_id, "start_ts": start, "end_ts": end}
         for start, end in _merged(spans)
@@ -143,7 +208,35 @@ def guard(
 def release(tx: Transaction, object_id: ObjectId) -> None:
     """Take an object's slots out of the belt."""
     if tx.is_postgresql:
-        tx.execute(delete(busy_slot).where(busy_slot.c.object_id == object_id))
+        tx.execute(_RELEASE, {"object": object_id})
+
+
+def _bounds(calendar: Calendar, window: Window) -> dict[str, object]:
+    start = to_epoch_s(window.start)
+    return {
+        "calendar_id": calendar.id,
+        "start": start,
+        "end": to_epoch_s(window.end),
+        "low": start - calendar.max_duration_s,
+    }
+
+
+def creators(
+    tx: Transaction, calendar_id: CalendarId, spans: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], str]:
+    """Return the name of who made the object of each span ``(start_ts, end_ts)``, where it is known."""
+    query = (
+        select(occurrence.c.start_ts, occurrence.c.end_ts, principal.c.name)
+        .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
+        .join(principal, principal.c.id == calendar_object.c.creator_id)
+        .where(occurrence.c.calendar_id == calendar_id, occurrence.c.busy != int(Busy.FREE))
+        .where(
+            or_(*(and_(occurrence.c.start_ts == start, occurrence.c.end_ts == end) for start, end in spans))
+        )
+    )
+    if not spans:
+        return {}
+    return {(row.start_ts, row.end_ts): row.name for row in tx.execute(query)}
 
 
 def count(tx: Transaction, calendar_id: CalendarId) -> int:

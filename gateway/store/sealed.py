@@ -110,6 +110,11 @@ def has_canary(tx: Transaction) -> bool:
     return instance.get(tx, _CANARY_KEY) is not None
 
 
+def drop_canary(tx: Transaction) -> None:
+    """Forget which keys belong to this database; the next start takes those it finds."""
+    instance.drop(tx, _CANARY_KEY)
+
+
 def check_canary(tx: Transaction, sealer: Sealer) -> bool:
     """Return whether these keys open what this database holds; True where nothing was sealed yet."""
     sealed = instance.get(tx, _CANARY_KEY)
@@ -154,6 +159,7 @@ def _create_once(path: Path, content: str) -> None:
         return
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as handle:
             handle.write(content)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.domain.errors import InvalidInput
+from gateway.domain.errors import InvalidCalendarData, InvalidInput
 from gateway.domain.ical import ImportEntry, ParsedObject, parse_entry, split_import
 from gateway.domain.model import Window, to_epoch_s
 from gateway.domain.recurrence import expand
@@ -128,11 +128,11 @@ def content_lines(data: bytes) -> list[bytes]:
 @pytest.mark.parametrize("file", calendar_files()[1], ids=lambda path: path.name)
 def test_import_keeps_every_line_of_every_file(file: Path) -> None:
     data = file.read_bytes()
-    try:
-        entries = list(split_import(data, max_object_bytes=MAX_BYTES).entries)
-    except InvalidInput as error:
-        assert "VCALENDAR" in str(error)
+    if b"BEGIN:VCALENDAR" not in data.upper():
+        with pytest.raises(InvalidCalendarData, match="VCALENDAR"):
+            split_import(data, max_object_bytes=MAX_BYTES)
         return
+    entries = list(split_import(data, max_object_bytes=MAX_BYTES).entries)
     original = content_lines(data)
     for entry in entries:
         if entry.data is None:

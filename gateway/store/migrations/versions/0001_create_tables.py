@@ -155,6 +155,8 @@ def _create_resources() -> None:
         sa.Column("buffer_before_s", sa.Integer(), nullable=False),
         sa.Column("buffer_after_s", sa.Integer(), nullable=False),
         sa.Column("created_at_utc", UTC, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("modified_at_utc", UTC, nullable=False),
         sa.ForeignKeyConstraint(
             ["department_id"],
             ["department.id"],
@@ -444,6 +446,7 @@ def _create_feeds() -> None:
         sa.Column("allows_gzip", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("created_at_utc", UTC, nullable=False),
+        sa.Column("modified_at_utc", UTC, nullable=False),
         sa.Column("expires_at_utc", UTC, nullable=True),
         sa.Column("revoked_at_utc", UTC, nullable=True),
         sa.ForeignKeyConstraint(

@@ -1,0 +1,1 @@
+"""The CalDAV door: bridge, discovery and the host of the engine."""

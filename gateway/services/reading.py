@@ -1,0 +1,24 @@
+"""Reading calendars and their objects, for doors and plug-ins: the store's queries under one roof."""
+
+from gateway.store.calendars import get as calendar
+from gateway.store.objects import by_href, by_hrefs, by_ids, by_uid, every, recurring_in
+from gateway.store.occurrences import Span
+from gateway.store.summaries import Summary, after, listing, matching, private
+from gateway.store.summaries import by_hrefs as summaries_by_hrefs
+
+__all__ = [
+    "Span",
+    "Summary",
+    "after",
+    "by_href",
+    "by_hrefs",
+    "by_ids",
+    "by_uid",
+    "calendar",
+    "every",
+    "listing",
+    "matching",
+    "private",
+    "recurring_in",
+    "summaries_by_hrefs",
+]

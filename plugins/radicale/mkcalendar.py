@@ -1,0 +1,131 @@
+"""MKCALENDAR (RFC 4791 §5.3.1) and extended MKCOL (RFC 5689): a person makes a calendar in her home."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from gateway.domain.errors import AlreadyExists, GatewayError
+from gateway.domain.timezone import known_zone
+from gateway.services import Transaction, access, calendar_properties, resources
+from gateway.services.calendars import set_components
+from plugins.radicale.names import caldav, dav
+from plugins.radicale.problems import Answer, Problem, forbidden
+from plugins.radicale.proppatch import Changes, as_xml, is_protected, plain_fields, read_changes
+from plugins.radicale.requests import Request
+from plugins.radicale.session import FACE
+
+_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
+_SET = caldav("supported-calendar-component-set")
+_ZONE = caldav("calendar-timezone")
+_ZONE_ID = caldav("calendar-timezone-id")
+_TYPE = dav("resourcetype")
+
+
+def handle(request: Request) -> Answer:
+    """Answer MKCALENDAR or MKCOL."""
+    target = request.target
+    request.check_home()
+    if target.slug is None:
+        raise Problem(405, "Your calendar home is there already.", "<D:resource-must-be-null/>")
+    if target.name is not None:
+        raise Problem(403, "Calendars lie directly in your home.", "<C:calendar-collection-location-ok/>")
+    if not request.handle.settings.personal_calendars:
+        raise forbidden("People do not make calendars of their own here.", "bind", request.home_href)
+    changes = _wanted(request)
+    components, zone = _components(changes.pop(_SET, None)), _zone(changes)
+    refused = [name for name in changes if is_protected(name)]
+    if refused:
+        raise Problem(
+            403,
+            f"The calendar was not made: {', '.join(sorted(refused))} cannot be set.",
+            "<D:cannot-modify-protected-property/>",
+        )
+    request.handle.db.write(_make, request, target.slug, changes, components, zone)
+    return Answer(201, {"Cache-Control": "no-cache"})
+
+
+def _wanted(request: Request) -> Changes:
+    root = request.xml()
+    is_calendar = request.method == "MKCALENDAR"
+    if root is None:
+        if not is_calendar:
+            raise Problem(403, "Only calendars can be made here; use MKCALENDAR.", "<D:valid-resourcetype/>")
+        return {}
+    if root.tag not in {caldav("mkcalendar"), dav("mkcol")}:
+        raise Problem(400, "The body begins with CALDAV:mkcalendar or DAV:mkcol.")
+    changes = read_changes(root)
+    kind = changes.pop(_TYPE, None)
+    kinds = {child.tag for child in kind} if kind is not None else set()
+    if not is_calendar and caldav("calendar") not in kinds:
+        raise Problem(403, "Only calendars can be made here.", "<D:valid-resourcetype/>")
+    return changes
+
+
+def _components(node: ET.Element | None) -> tuple[str, ...]:
+    if node is None:
+        return _COMPONENTS
+    names = [(child.get("name") or "").upper() for child in node]
+    kept = tuple(name for name in _COMPONENTS if name in names)
+    if not kept:
+        raise Problem(
+            403,
+            f"A calendar takes {', '.join(_COMPONENTS)}.",
+            "<C:supported-calendar-component/>",
+        )
+    return kept
+
+
+def _zone(changes: Changes) -> str | None:
+    """Return the IANA name of the zone that the body gives."""
+    by_name, by_text = changes.pop(_ZONE_ID, None), changes.pop(_ZONE, None)
+    tzid = (by_name.text or "").strip() if by_name is not None else ""
+    if not tzid and by_text is not None:
+        for line in (by_text.text or "").replace("\r\n ", "").splitlines():
+            if line.strip().upper().startswith("TZID"):
+                tzid = line.partition(":")[2].strip()
+                break
+    if not tzid:
+        return None
+    found = known_zone(tzid)
+    if found is None:
+        raise Problem(403, "This time zone is not known; use an IANA name.", "<C:valid-calendar-data/>")
+    return found.key
+
+
+def _make(
+    tx: Transaction,
+    request: Request,
+    slug: str,
+    changes: Changes,
+    components: tuple[str, ...],
+    zone: str | None,
+) -> None:
+    principal, now = request.principal, request.handle.clock()
+    if access.resolve(tx, principal, slug, face=FACE) is not None:
+        raise AlreadyExists("There is already a calendar of this name in your home.")
+    fields = plain_fields(changes)
+    made = resources.add_personal(
+        tx,
+        principal,
+        slug,
+        name=fields.get("name"),
+        color=fields.get("color"),
+        description=fields.get("description"),
+        horizon=request.handle.limits.horizon(now),
+        now=now,
+    )
+    if zone is not None:
+        resources.set_(
+            tx,
+            resources.address(tx, made),
+            limits=request.handle.limits,
+            now=now,
+            actor=principal.login,
+            zone=zone,
+        )
+    entry = access.resolve(tx, principal, slug, face=FACE)
+    if entry is None:
+        raise GatewayError("The calendar was made and is not there.")
+    set_components(tx, entry.calendar_id, components)
+    kept = {name: as_xml(node) for name, node in changes.items() if node is not None}
+    calendar_properties.change(tx, entry.calendar_id, principal, dict(kept))

@@ -1,0 +1,51 @@
+"""XML names and their prefixes; XML as text."""
+
+from __future__ import annotations
+
+import re
+from xml.sax.saxutils import escape, quoteattr
+
+DAV = "DAV:"
+CALDAV = "urn:ietf:params:xml:ns:caldav"
+CALSERVER = "http://calendarserver.org/ns/"
+APPLE = "http://apple.com/ns/ical/"
+CALGATE = "urn:calgate:xml:ns"
+
+_PREFIXES = {DAV: "D", CALDAV: "C", CALSERVER: "CS", APPLE: "IC", CALGATE: "CG"}
+DECLARATIONS = " ".join(f'xmlns:{prefix}="{space}"' for space, prefix in _PREFIXES.items())
+_CLARK = re.compile(r"\{([^{}]*)\}(.+)", re.DOTALL)
+# What XML 1.0 cannot hold at all.
+_ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def dav(name: str) -> str:
+    """Return a name of WebDAV in Clark form."""
+    return f"{{{DAV}}}{name}"
+
+
+def caldav(name: str) -> str:
+    """Return a name of CalDAV in Clark form."""
+    return f"{{{CALDAV}}}{name}"
+
+
+def text(value: str) -> str:
+    """Return character data."""
+    return escape(_ILLEGAL.sub("", value))
+
+
+def tag(name: str) -> tuple[str, str]:
+    """Return (qualified name, declarations it needs) of a name in Clark form."""
+    match = _CLARK.fullmatch(name)
+    if match is None:
+        return name, ""
+    space, local = match[1], match[2]
+    prefix = _PREFIXES.get(space)
+    if prefix is not None:
+        return f"{prefix}:{local}", ""
+    return (f"x:{local}", f" xmlns:x={quoteattr(_ILLEGAL.sub('', space))}") if space else (local, "")
+
+
+def element(name: str, inner: str = "") -> str:
+    """Return one element; ``inner`` is XML already."""
+    qualified, declared = tag(name)
+    return f"<{qualified}{declared}>{inner}</{qualified}>" if inner else f"<{qualified}{declared}/>"

@@ -1,0 +1,82 @@
+"""Live properties of calendar objects, made for listings: per object one call of ``str.format``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from email.utils import format_datetime
+
+from gateway.services.reading import Summary
+from plugins.radicale.multistatus import status_line
+from plugins.radicale.names import dav, element
+from plugins.radicale.problems import quote_segment
+from plugins.radicale.properties import privileges
+from plugins.radicale.requests import Request
+from plugins.radicale.view import View
+
+MODIFIED = dav("getlastmodified")
+ALLPROP = (dav("getetag"), dav("getcontenttype"), dav("resourcetype"), MODIFIED)
+NAMES = (
+    *ALLPROP,
+    dav("owner"),
+    dav("current-user-principal"),
+    dav("current-user-privilege-set"),
+)
+_SPECIAL = str.maketrans({"{": "{{", "}": "}}"})
+
+
+def renderer(
+    request: Request, view: View, names: Sequence[str], *, extra_missing: Sequence[str] = ()
+) -> Callable[[Summary, str], str]:
+    """Return what writes the response of one object; its second argument is XML of further properties.
+
+    Args:
+        request: for hrefs.
+        view: decides names, tags and privileges per object.
+        names: the properties asked for; unknown ones come out as 404.
+        extra_missing: further names to report as 404.
+    """
+    base = request.calendar_href(view.entry.slug)
+    home = request.home_href
+    fixed = {
+        dav("getetag"): "<D:getetag>{1}</D:getetag>",
+        dav("getcontenttype"): (
+            "<D:getcontenttype>text/calendar; charset=utf-8; component={2}</D:getcontenttype>"
+        ),
+        dav("resourcetype"): "<D:resourcetype/>",
+        MODIFIED: "<D:getlastmodified>{3}</D:getlastmodified>",
+        dav("owner"): f"<D:owner><D:href>{home}</D:href></D:owner>",
+        dav("current-user-principal"): (
+            f"<D:current-user-principal><D:href>{home}</D:href></D:current-user-principal>"
+        ),
+        dav("current-user-privilege-set"): (
+            "<D:current-user-privilege-set>{4}</D:current-user-privilege-set>"
+        ),
+    }
+    good = "".join(fixed[name] for name in names if name in fixed)
+    missing = [name for name in names if name not in fixed] + list(extra_missing)
+    bad = "".join(element(name).translate(_SPECIAL) for name in missing)
+    template = "<D:response><D:href>" + base.translate(_SPECIAL) + "{0}</D:href>"
+    template += f"<D:propstat><D:prop>{good}{{5}}</D:prop>{status_line(200)}</D:propstat>"
+    if bad:
+        template += f"<D:propstat><D:prop>{bad}</D:prop>{status_line(404)}</D:propstat>"
+    template += "</D:response>"
+    write = template.format
+    own = privileges(view.entry.level)
+    masked = privileges(view.entry.level, is_masked=True)
+    needs_time = MODIFIED in names
+
+    def render(item: Summary, inner: str = "") -> str:
+        when = ""
+        if needs_time and item.modified_at_utc is not None:
+            when = format_datetime(item.modified_at_utc, usegmt=True)
+        hidden = view.hides(item)
+        return write(
+            quote_segment(view.href_of(item) if hidden else item.href),
+            view.etag_of(item) if hidden else item.etag,
+            item.component,
+            when,
+            masked if hidden else own,
+            inner,
+        )
+
+    return render

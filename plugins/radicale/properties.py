@@ -1,0 +1,179 @@
+"""Live properties of the root, the home (which is the principal) and calendars: name in, XML out.
+
+Each table maps a name in Clark form to a function that returns the inner XML of the property, or None where
+the property does not exist there. Objects have theirs in ``object_properties``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from gateway.domain.content_lines import PRODID, write
+from gateway.domain.model import Calendar, Level, Window
+from gateway.domain.timezone import vtimezone_lines
+from plugins.radicale.names import APPLE, CALSERVER, caldav, dav, text
+from plugins.radicale.requests import Request
+from plugins.radicale.view import View
+
+COLOR = f"{{{APPLE}}}calendar-color"
+ORDER = f"{{{APPLE}}}calendar-order"
+DISPLAY_NAME = dav("displayname")
+DESCRIPTION = caldav("calendar-description")
+# What a person may set on a calendar for herself, beside all names that nobody here knows.
+PERSONAL = frozenset({COLOR, ORDER, DISPLAY_NAME, DESCRIPTION})
+
+_REPORTS = {
+    "calendar": (
+        "<D:sync-collection/>",
+        "<C:calendar-multiget/>",
+        "<C:calendar-query/>",
+        "<C:free-busy-query/>",
+    ),
+    "home": (),
+    "root": (),
+}
+_READ = ("read", "read-current-user-privilege-set")
+_WRITE = ("write", "write-content", "write-properties", "bind", "unbind")
+
+
+@dataclass(slots=True, kw_only=True)
+class Folder:
+    """The root or the home of the person who asks."""
+
+    request: Request
+
+
+@dataclass(slots=True, kw_only=True)
+class CalendarNode:
+    """A calendar as a person sees it; ``own``: what she has set on it for herself, as XML elements."""
+
+    request: Request
+    view: View
+    calendar: Calendar
+    own: Mapping[str, str] = field(default_factory=dict)
+
+
+def privileges(level: Level, *, is_masked: bool = False) -> str:
+    """Return the inner XML of current-user-privilege-set: exactly what the level allows."""
+    names = _READ + (_WRITE if level >= Level.WRITE and not is_masked else ())
+    found = "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
+    return found + "<D:privilege><C:read-free-busy/></D:privilege>"
+
+
+def _reports(kind: str) -> str:
+    return "".join(
+        f"<D:supported-report><D:report>{name}</D:report></D:supported-report>" for name in _REPORTS[kind]
+    )
+
+
+def _href(href: str) -> str:
+    return f"<D:href>{href}</D:href>"
+
+
+def _home_privileges(node: Folder) -> str:
+    names = _READ + (("bind",) if node.request.handle.settings.personal_calendars else ())
+    return "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
+
+
+def _addresses(node: Folder) -> str:
+    email = node.request.principal.email
+    mail = f'<D:href preferred="1">mailto:{text(email)}</D:href>' if email else ""
+    return mail + _href(node.request.home_href)
+
+
+FolderTable = Mapping[str, Callable[[Folder], str | None]]
+
+ROOT: FolderTable = {
+    dav("resourcetype"): lambda _node: "<D:collection/>",
+    DISPLAY_NAME: lambda _node: "Calgate",
+    dav("current-user-principal"): lambda node: _href(node.request.home_href),
+    dav("principal-collection-set"): lambda node: _href(node.request.href()),
+    dav("current-user-privilege-set"): lambda _node: "".join(
+        f"<D:privilege><D:{name}/></D:privilege>" for name in _READ
+    ),
+    dav("supported-report-set"): lambda _node: _reports("root"),
+}
+
+HOME: FolderTable = {
+    dav("resourcetype"): lambda _node: "<D:collection/><D:principal/>",
+    DISPLAY_NAME: lambda node: text(node.request.principal.name),
+    dav("current-user-principal"): lambda node: _href(node.request.home_href),
+    dav("principal-URL"): lambda node: _href(node.request.home_href),
+    dav("owner"): lambda node: _href(node.request.home_href),
+    dav("principal-collection-set"): lambda node: _href(node.request.href()),
+    dav("alternate-URI-set"): lambda _node: "",
+    dav("group-membership"): lambda _node: "",
+    dav("current-user-privilege-set"): _home_privileges,
+    dav("supported-report-set"): lambda _node: _reports("home"),
+    caldav("calendar-home-set"): lambda node: _href(node.request.home_href),
+    caldav("calendar-user-address-set"): _addresses,
+    caldav("calendar-user-type"): lambda _node: "INDIVIDUAL",
+}
+
+
+def _token(node: CalendarNode) -> str:
+    return text(node.view.token(node.calendar))
+
+
+def _color(node: CalendarNode) -> str | None:
+    color = node.view.entry.resource.color
+    return text(color) if color else None
+
+
+def _description(node: CalendarNode) -> str | None:
+    description = node.view.entry.resource.description
+    return text(description) if description else None
+
+
+def _components(node: CalendarNode) -> str:
+    return "".join(f'<C:comp name="{name}"/>' for name in node.calendar.components)
+
+
+def _timezone(node: CalendarNode) -> str:
+    """Return the zone of floating times as a VCALENDAR with one VTIMEZONE, right for the index horizon."""
+    zone = node.view.entry.resource.zone
+    index = node.calendar.index
+    span = Window(start=datetime(max(1, index.start.year - 1), 1, 1, tzinfo=UTC), end=index.end)
+    lines = vtimezone_lines(zone, ZoneInfo(zone), span)
+    whole = write(["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODID}", *lines, "END:VCALENDAR"])
+    return text(whole.decode())
+
+
+CALENDAR: Mapping[str, Callable[[CalendarNode], str | None]] = {
+    dav("resourcetype"): lambda _node: "<D:collection/><C:calendar/>",
+    DISPLAY_NAME: lambda node: text(node.view.entry.resource.name),
+    dav("owner"): lambda node: _href(node.request.home_href),
+    dav("current-user-principal"): lambda node: _href(node.request.home_href),
+    dav("principal-collection-set"): lambda node: _href(node.request.href()),
+    dav("current-user-privilege-set"): lambda node: privileges(node.view.entry.level),
+    dav("supported-report-set"): lambda _node: _reports("calendar"),
+    dav("sync-token"): _token,
+    dav("getcontenttype"): lambda _node: "text/calendar; charset=utf-8",
+    f"{{{CALSERVER}}}getctag": _token,
+    COLOR: _color,
+    ORDER: lambda _node: None,
+    DESCRIPTION: _description,
+    caldav("supported-calendar-component-set"): _components,
+    caldav("supported-calendar-data"): lambda _node: (
+        '<C:calendar-data content-type="text/calendar" version="2.0"/>'
+    ),
+    caldav("supported-collation-set"): lambda _node: "".join(
+        f"<C:supported-collation>{name}</C:supported-collation>"
+        for name in ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
+    ),
+    caldav("max-resource-size"): lambda node: str(node.request.handle.limits.max_object_bytes),
+    caldav("max-instances"): lambda node: str(node.request.handle.limits.max_instances),
+    caldav("min-date-time"): lambda _node: "00010103T000000Z",
+    caldav("max-date-time"): lambda _node: "99991229T000000Z",
+    caldav("schedule-calendar-transp"): lambda _node: "<C:opaque/>",
+    caldav("calendar-timezone"): _timezone,
+    caldav("calendar-timezone-id"): lambda node: text(node.view.entry.resource.zone),
+}
+
+# RFC 4791 §5.2, RFC 6578 §4: not told by allprop.
+NOT_IN_ALLPROP = frozenset(CALENDAR) - {
+    dav("resourcetype"), DISPLAY_NAME, dav("getcontenttype"), COLOR, ORDER, DESCRIPTION
+}  # fmt: skip

@@ -1,0 +1,169 @@
+"""PROPFIND (RFC 4918 §9.1) on the root, the home, calendars and objects."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from gateway.services import calendar_properties, reading
+from gateway.services.access import HomeEntry
+from gateway.services.reading import Summary
+from plugins.radicale import multistatus, object_properties, properties
+from plugins.radicale.names import dav, element
+from plugins.radicale.problems import Answer, Problem, not_found
+from plugins.radicale.properties import CalendarNode, Folder
+from plugins.radicale.requests import Request, Target
+from plugins.radicale.view import View
+
+MAX_PROPERTIES = 200
+
+
+class Wanted:
+    """What a PROPFIND asks for: ``names`` is None for allprop and propname."""
+
+    def __init__(self, root: ET.Element | None) -> None:
+        self.names: list[str] | None = None
+        self.is_names_only = False
+        self.included: list[str] = []
+        if root is None:
+            return
+        if root.tag != dav("propfind"):
+            raise Problem(400, "A PROPFIND body begins with DAV:propfind.")
+        if root.find(dav("propname")) is not None:
+            self.is_names_only = True
+        elif (prop := root.find(dav("prop"))) is not None:
+            self.names = list(dict.fromkeys(child.tag for child in prop))
+        if (include := root.find(dav("include"))) is not None:
+            self.included = [child.tag for child in include]
+        if len(self.names or ()) + len(self.included) > MAX_PROPERTIES:
+            raise Problem(400, f"A request asks for at most {MAX_PROPERTIES} properties.")
+
+
+def handle(request: Request) -> Answer:
+    """Answer a PROPFIND."""
+    wanted = Wanted(request.xml())
+    depth = (request.header("Depth") or "0").strip().lower()
+    if depth == "infinity":
+        raise Problem(403, "Ask with Depth 0 or 1.", "<D:propfind-finite-depth/>")
+    if depth not in {"0", "1"}:
+        raise Problem(400, "Depth is 0 or 1.")
+    # RFC 8144: the members without the collection itself.
+    has_root = "depth-noroot" not in (request.header("Prefer") or "")
+    is_minimal = "return=minimal" in (request.header("Prefer") or "") or request.header("Brief") == "t"
+    with request.session.reading():
+        found = _responses(request, wanted, is_deep=depth == "1", has_root=has_root, is_minimal=is_minimal)
+        return multistatus.answer(found)
+
+
+def _responses(
+    request: Request, wanted: Wanted, *, is_deep: bool, has_root: bool, is_minimal: bool
+) -> Iterator[str]:
+    target = request.target
+    request.check_home()
+    has_self = has_root or not is_deep
+    if target.login is None:
+        if has_self:
+            yield _folder(request, request.href(), properties.ROOT, wanted, is_minimal)
+        if is_deep:
+            yield _folder(request, request.home_href, properties.HOME, wanted, is_minimal)
+        return
+    if target.slug is None:
+        if has_self:
+            yield _folder(request, request.home_href, properties.HOME, wanted, is_minimal)
+        if is_deep:
+            yield from _calendars(request, request.session.home(request.principal), wanted, is_minimal)
+        return
+    entry = request.entry()
+    if target.name is None:
+        if has_self:
+            yield from _calendars(request, [entry], wanted, is_minimal)
+        if is_deep:
+            yield from _objects(request, entry, wanted, None, is_minimal)
+        return
+    found = list(_objects(request, entry, wanted, target, is_minimal))
+    if not found:
+        raise not_found("There is no such calendar object.")
+    yield from found
+
+
+def _folder(
+    request: Request, href: str, table: properties.FolderTable, wanted: Wanted, is_minimal: bool
+) -> str:
+    return multistatus.response(href, _propstats(Folder(request=request), table, {}, wanted, is_minimal))
+
+
+def _calendars(
+    request: Request, entries: Sequence[HomeEntry], wanted: Wanted, is_minimal: bool
+) -> Iterator[str]:
+    tx = request.session.tx
+    ids = [entry.calendar_id for entry in entries]
+    own = calendar_properties.of_person(tx, ids, request.principal)
+    for entry in entries:
+        node = CalendarNode(
+            request=request,
+            view=View.of(tx, request.principal, entry),
+            calendar=reading.calendar(tx, entry.calendar_id),
+            own=own.get(entry.calendar_id, {}),
+        )
+        propstats = _propstats(node, properties.CALENDAR, node.own, wanted, is_minimal)
+        yield multistatus.response(request.calendar_href(entry.slug), propstats)
+
+
+def _propstats(
+    node: Any,  # Any: what the table's functions take
+    table: Mapping[str, Callable[[Any], str | None]],
+    own: Mapping[str, str],
+    wanted: Wanted,
+    is_minimal: bool,
+) -> list[tuple[int, str, str]]:
+    names = wanted.names
+    if names is None:
+        shown = [name for name in table if name not in properties.NOT_IN_ALLPROP or wanted.is_names_only]
+        names = list(dict.fromkeys([*shown, *own, *wanted.included]))
+    good: list[str] = []
+    missing: list[str] = []
+    for name in names:
+        if name in own:
+            good.append(element(name) if wanted.is_names_only else own[name])
+            continue
+        make = table.get(name)
+        inner = make(node) if make is not None else None
+        if inner is not None:
+            good.append(element(name, "" if wanted.is_names_only else inner))
+        elif wanted.names is not None or name in wanted.included:
+            missing.append(element(name))
+    propstats = [(200, "".join(good), "")]
+    if missing and not is_minimal:
+        propstats.append((404, "".join(missing), ""))
+    return propstats
+
+
+def _objects(
+    request: Request, entry: HomeEntry, wanted: Wanted, target: Target | None, is_minimal: bool
+) -> Iterator[str]:
+    tx = request.session.tx
+    view = View.of(tx, request.principal, entry)
+    names = wanted.names
+    if names is None:
+        names = list(object_properties.NAMES if wanted.is_names_only else object_properties.ALLPROP)
+        names += [name for name in wanted.included if name not in names]
+    if is_minimal:
+        names = [name for name in names if name in object_properties.NAMES]
+    with_times = object_properties.MODIFIED in names
+    items: list[Summary]
+    if target is None or target.name is None:
+        items = reading.listing(tx, entry.calendar_id, with_times=with_times)
+    else:
+        found = view.find(tx, target.name)
+        hrefs = [found.href] if found is not None else []
+        items = reading.summaries_by_hrefs(tx, entry.calendar_id, hrefs, with_times=with_times)
+    if wanted.is_names_only:
+        for item in items:
+            inner = "".join(element(name) for name in names)
+            href = request.href(request.principal.login, entry.slug, view.href_of(item), is_collection=False)
+            yield multistatus.response(href, [(200, inner, "")])
+        return
+    render = object_properties.renderer(request, view, names)
+    for item in items:
+        yield render(item, "")

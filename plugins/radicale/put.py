@@ -1,0 +1,95 @@
+"""PUT of a calendar object (RFC 4791 §5.3.2): bytes kept as sent, all else checked in one transaction."""
+
+from __future__ import annotations
+
+from gateway.domain.errors import Clash, PreconditionFailed, UidConflict
+from gateway.services import Transaction, objects, reading
+from gateway.services.objects import PutResult
+from gateway.services.prepare import Prepared, prepare
+from plugins.radicale.clashes import clash_problem, warning_headers
+from plugins.radicale.problems import Answer, Problem, forbidden
+from plugins.radicale.requests import Request
+from plugins.radicale.view import View
+
+_TYPES = frozenset({"text/calendar", "application/octet-stream", ""})
+_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", ""})
+
+
+def handle(request: Request) -> Answer:
+    """Answer a PUT."""
+    name = request.target.name
+    if name is None:
+        request.check_home()
+        raise Problem(
+            405,
+            "A whole calendar is never overwritten; send single objects, or use `calgate import`.",
+            headers={"Allow": "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD"},
+        )
+    with request.session.reading():
+        entry = request.require_write()
+        calendar = reading.calendar(request.session.tx, entry.calendar_id)
+    _check_type(request)
+    data = _data(request)
+    now = request.handle.clock()
+    prepared = prepare(data, calendar, limits=request.handle.limits, now=now)
+    try:
+        result = request.handle.db.write(_store, request, entry.slug, name, prepared)
+    except Clash as clash:
+        raise clash_problem(request, entry, clash) from None
+    headers = {"ETag": result.etag, **warning_headers(result.clashes)}
+    return Answer(201 if result.is_created else 204, headers)
+
+
+def _store(tx: Transaction, request: Request, slug: str, name: str, prepared: Prepared) -> PutResult:
+    entry = request.entry_for_write(tx, slug)
+    view = View.of(tx, request.principal, entry)
+    existing = reading.by_href(tx, entry.calendar_id, name)
+    if existing is None and view.find(tx, name) is not None:
+        raise forbidden("You see this object as busy time only; you cannot change it.", "write-content")
+    if existing is not None and view.hides(existing):
+        raise PreconditionFailed("Another object has this name; choose another name.")
+    try:
+        return objects.put(
+            tx,
+            entry.calendar_id,
+            name,
+            prepared,
+            origin=request.origin,
+            now=request.handle.clock(),
+            limits=request.handle.limits,
+            condition=request.condition(),
+        )
+    except UidConflict as conflict:
+        raise uid_problem(tx, request, view, conflict) from None
+
+
+def uid_problem(tx: Transaction, request: Request, view: View, conflict: UidConflict) -> Problem:
+    """Return the answer that names the object which has the UID, under the name she sees."""
+    holder = reading.by_href(tx, view.entry.calendar_id, conflict.href)
+    shown = view.href_of(holder) if holder is not None else conflict.href
+    href = request.href(request.principal.login, view.entry.slug, shown, is_collection=False)
+    return Problem(
+        409,
+        "Another object of this calendar has this UID, or this name has another UID; change that one.",
+        f"<C:no-uid-conflict><D:href>{href}</D:href></C:no-uid-conflict>",
+    )
+
+
+def _check_type(request: Request) -> None:
+    media, _, rest = str(request.environ.get("CONTENT_TYPE") or "").partition(";")
+    if media.strip().lower() not in _TYPES:
+        raise Problem(403, "Send text/calendar.", "<C:supported-calendar-data/>")
+    for part in rest.split(";"):
+        key, _, value = part.partition("=")
+        if key.strip().lower() == "charset" and value.strip().strip('"').lower() not in _CHARSETS:
+            raise Problem(403, "Send the object as UTF-8.", "<C:supported-calendar-data/>")
+
+
+def _data(request: Request) -> bytes:
+    size = int(request.environ.get("CONTENT_LENGTH") or 0)
+    limit = request.handle.limits.max_object_bytes
+    if size > limit:
+        raise Problem(
+            403, f"The object has {size} bytes; the limit is {limit} bytes.", "<C:max-resource-size/>"
+        )
+    return request.body()

@@ -1,0 +1,97 @@
+"""What reports share: the properties asked for, and the writing of responses with calendar data."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.domain.model import Calendar, CalendarObject
+from gateway.services import Transaction
+from gateway.services.reading import Summary
+from plugins.radicale import object_properties
+from plugins.radicale.calendar_data import CalendarData
+from plugins.radicale.names import caldav, dav
+from plugins.radicale.problems import Problem
+from plugins.radicale.requests import Request
+from plugins.radicale.view import View
+
+_DATA = caldav("calendar-data")
+MAX_PROPERTIES = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """One REPORT on a calendar; everything is read in one snapshot."""
+
+    request: Request
+    root: ET.Element
+    view: View
+    calendar: Calendar
+
+    @property
+    def tx(self) -> Transaction:
+        """Return the snapshot."""
+        return self.request.session.tx
+
+    def names(self) -> list[str]:
+        """Return the properties asked for, without calendar-data.
+
+        Raises:
+            Problem: too many.
+        """
+        prop = self.root.find(dav("prop"))
+        if prop is None:
+            is_all = self.root.find(dav("allprop")) is not None
+            return list(object_properties.ALLPROP) if is_all else []
+        names = [name for name in dict.fromkeys(child.tag for child in prop) if name != _DATA]
+        if len(names) > MAX_PROPERTIES:
+            raise Problem(400, f"A request asks for at most {MAX_PROPERTIES} properties.")
+        return names
+
+    def data(self) -> CalendarData | None:
+        """Return how calendar-data is wanted, None where it is not."""
+        prop = self.root.find(dav("prop"))
+        node = prop.find(_DATA) if prop is not None else None
+        if node is None:
+            return None
+        limit = self.request.handle.limits.max_instances
+        return CalendarData.of(node, zone=self.view.entry.resource.zone, limit=limit)
+
+    def writer(self, data: CalendarData | None) -> Callable[[CalendarObject], str]:
+        """Return what writes the response of one object with everything asked for."""
+        render = self.renderer()
+        view = self.view
+        if data is None:
+            return lambda stored: render(summary_of(stored), "")
+        return lambda stored: render(summary_of(stored), data.element(view.ical_of(stored)))
+
+    def renderer(self) -> Callable[[Summary, str], str]:
+        """Return what writes the response of one object without calendar data."""
+        names = self.names()
+        prefer = self.request.header("Prefer") or ""
+        if "return=minimal" in prefer or self.request.header("Brief") == "t":
+            names = [name for name in names if name in object_properties.NAMES]
+        return object_properties.renderer(self.request, self.view, names)
+
+    def object_href(self, name: str) -> str:
+        """Return the href of an object in this calendar."""
+        request = self.request
+        return request.href(request.principal.login, self.view.entry.slug, name, is_collection=False)
+
+
+def summary_of(stored: CalendarObject) -> Summary:
+    """Return an object without its text."""
+    return Summary(
+        id=stored.id,
+        href=stored.href,
+        uid=stored.uid,
+        component=stored.component,
+        etag=stored.etag,
+        size_bytes=len(stored.ical),
+        seq=stored.seq,
+        classification=stored.classification,
+        creator_id=stored.creator_id,
+        is_recurring=stored.is_recurring,
+        modified_at_utc=stored.modified_at_utc,
+    )

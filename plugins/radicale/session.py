@@ -1,0 +1,99 @@
+"""What one thread holds during one request: the person, one lazy reading transaction, what was looked up.
+
+Radicale makes two storage and two rights objects per application and nests its locks; all of them share
+this one object, which keeps its state per thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from gateway.domain.model import Level, Principal
+from gateway.services import Transaction, access, principals
+from gateway.services.access import HomeEntry
+from gateway.services.handle import Handle
+
+FACE = "caldav"
+
+
+class _State(threading.local):
+    principal: Principal | None = None
+    depth: int = 0
+    stack: ExitStack | None = None
+    tx: Transaction | None = None
+    entries: dict[str, HomeEntry | None]
+
+    def __init__(self) -> None:
+        self.entries = {}
+
+
+class Session:
+    """Reading for one request at a time in each thread."""
+
+    def __init__(self, handle: Handle) -> None:
+        self.handle = handle
+        self._state = _State()
+
+    @contextmanager
+    def of(self, principal: Principal | None) -> Iterator[None]:
+        """Serve one request of this person."""
+        state = self._state
+        state.principal, state.entries = principal, {}
+        try:
+            yield
+        finally:
+            state.principal, state.entries = None, {}
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Share one snapshot inside the block; it may be nested, and costs nothing until it is used."""
+        state = self._state
+        state.depth += 1
+        try:
+            yield
+        finally:
+            state.depth -= 1
+            if state.depth == 0 and state.stack is not None:
+                stack, state.stack, state.tx = state.stack, None, None
+                stack.close()
+
+    @property
+    def tx(self) -> Transaction:
+        """Return the snapshot of the block; opened at the first use."""
+        state = self._state
+        if state.tx is None:
+            if state.depth == 0:
+                raise RuntimeError("reading outside of a reading block")
+            stack = ExitStack()
+            state.tx = stack.enter_context(self.handle.db.transaction(write=False))
+            state.stack = stack
+        return state.tx
+
+    def principal(self, login: str) -> Principal | None:
+        """Return the person of this request, or by name where Radicale runs alone."""
+        known = self._state.principal
+        if known is not None:
+            return known if known.login == login else None
+        with self.reading():
+            return principals.find_by_login(self.tx, login)
+
+    def entry(self, principal: Principal, slug: str) -> HomeEntry | None:
+        """Return what ``slug`` is in a person's home; looked up once per request."""
+        entries = self._state.entries
+        if slug not in entries:
+            with self.reading():
+                entries[slug] = visible(access.resolve(self.tx, principal, slug, face=FACE))
+        return entries[slug]
+
+    def home(self, principal: Principal) -> list[HomeEntry]:
+        """Return every calendar of a person's home."""
+        found = [entry for entry in access.home(self.tx, principal, face=FACE) if visible(entry) is not None]
+        self._state.entries.update({entry.slug: entry for entry in found})
+        return found
+
+
+def visible(entry: HomeEntry | None) -> HomeEntry | None:
+    """Return the entry where CalDAV shows it: grants of free/busy only are hidden (rules.md)."""
+    return entry if entry is not None and entry.level >= Level.READ else None

@@ -1,0 +1,121 @@
+"""One calendar as one person sees it: which objects are masked for her, and under which names.
+
+Objects of CLASS PRIVATE and CONFIDENTIAL are busy time without text to everybody but the owner of the
+resource, its managers and who made the object (rules.md). Name, UID and ETag of a masked object are HMACs,
+stable for this person and resource, and tell nothing about the object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.domain.errors import InvalidSyncToken
+from gateway.domain.model import Calendar, CalendarObject, Level, Principal
+from gateway.services import Transaction, changes, masks, reading
+from gateway.services.access import HomeEntry
+from plugins.radicale.masking import mask_object
+
+_MASKED_HREF = re.compile(r"[0-9a-f]{40}\.ics")
+_SUFFIX = re.compile(r"(:masked)?(?::listing-(\d{1,18}))?$")
+
+
+class Seen(Protocol):
+    """What decides how an object is shown."""
+
+    @property
+    def href(self) -> str: ...  # noqa: D102 - see CalendarObject
+    @property
+    def uid(self) -> str: ...  # noqa: D102 - see CalendarObject
+    @property
+    def etag(self) -> str: ...  # noqa: D102 - see CalendarObject
+    @property
+    def seq(self) -> int: ...  # noqa: D102 - see CalendarObject
+    @property
+    def classification(self) -> int: ...  # noqa: D102 - see CalendarObject
+    @property
+    def creator_id(self) -> int | None: ...  # noqa: D102 - see CalendarObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A calendar in somebody's home; ``is_masked``: she does not see the text of private objects."""
+
+    principal: Principal
+    entry: HomeEntry
+    is_masked: bool
+    key: bytes
+
+    @classmethod
+    def of(cls, tx: Transaction, principal: Principal, entry: HomeEntry) -> View:
+        """Return the view that a person has of a calendar."""
+        is_masked = entry.level < Level.MANAGE and entry.resource.owner_id != principal.id
+        key = masks.key_of(tx, principal, entry.resource) if is_masked else b""
+        return cls(principal=principal, entry=entry, is_masked=is_masked, key=key)
+
+    def hides(self, seen: Seen) -> bool:
+        """Return whether she sees this object as busy time only."""
+        return self.is_masked and bool(seen.classification) and seen.creator_id != self.principal.id
+
+    def href_of(self, seen: Seen) -> str:
+        """Return the object's name for her."""
+        return self.masked_href(seen.uid) if self.hides(seen) else seen.href
+
+    def etag_of(self, seen: Seen) -> str:
+        """Return the object's entity tag for her, quotes included."""
+        if not self.hides(seen):
+            return seen.etag
+        return f'"{self._hash("etag", f"{seen.etag} {seen.seq} {self.entry.resource.zone}")[:32]}"'
+
+    def ical_of(self, stored: CalendarObject) -> bytes:
+        """Return the object as she may read it."""
+        if not self.hides(stored):
+            return stored.ical
+        return mask_object(stored, self._hash("uid", stored.uid)[:40], self.entry.resource.zone)
+
+    def masked_href(self, uid: str) -> str:
+        """Return the name under which she sees the object with this UID where it is masked."""
+        return f"{self._hash('href', uid)[:40]}.ics"
+
+    def find(self, tx: Transaction, href: str) -> CalendarObject | None:
+        """Return the object that has ``href`` in her view."""
+        found = reading.by_href(tx, self.entry.calendar_id, href)
+        if found is not None:
+            return None if self.hides(found) else found
+        if not self.is_masked or not _MASKED_HREF.fullmatch(href):
+            return None
+        for summary in reading.private(tx, self.entry.calendar_id):
+            if self.hides(summary) and hmac.compare_digest(self.masked_href(summary.uid), href):
+                return reading.by_href(tx, self.entry.calendar_id, summary.href)
+        return None
+
+    # -- sync tokens: those of masked and of full views do not mix ---------------------------------------
+
+    def token(self, calendar: Calendar, base: str | None = None, *, listed_above: int | None = None) -> str:
+        """Return the sync token of this view; ``base`` is that of the change log, by default the newest."""
+        text = base or changes.token(calendar)
+        text += ":masked" if self.is_masked else ""
+        return text if listed_above is None else f"{text}:listing-{listed_above}"
+
+    def read_token(self, tx: Transaction, calendar: Calendar, token: str) -> tuple[str, int | None]:
+        """Return the token of the change log and where a listing in pages began, from a token of ours.
+
+        Raises:
+            InvalidSyncToken: of another view, or of before an object changed between public and private.
+        """
+        match = _SUFFIX.search(token)
+        assert match is not None  # noqa: S101 - the pattern matches everything
+        base = token[: match.start()]
+        listed_above = int(match[2]) if match[2] is not None else None
+        if bool(match[1]) != self.is_masked:
+            raise InvalidSyncToken
+        seq = changes.position(calendar, base, listed_above=listed_above)
+        if self.is_masked and seq < masks.class_seq(tx, calendar.id):
+            raise InvalidSyncToken
+        return base, listed_above
+
+    def _hash(self, what: str, text: str) -> str:
+        return hmac.new(self.key, f"{what}\n{text}".encode(), hashlib.sha256).hexdigest()
