@@ -359,6 +359,8 @@ class ProviderContract:
         with pytest.raises(CalendarMissing):
             await account.calendar(missing)
         with pytest.raises(CalendarMissing):
+            await account.fetch(missing, "nothing")
+        with pytest.raises(CalendarMissing):
             await self._put(account, missing, key, SINGLE, presentation)
         with pytest.raises(CalendarMissing):
             await account.push(missing, Delete(remote_id="nothing"))

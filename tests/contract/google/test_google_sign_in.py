@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -255,7 +256,9 @@ async def test_a_suspended_person_ends_the_connection_of_a_service_account(
     challenge = application(config)
     key = json.dumps(await key_file(base, *challenge.scopes))
     signed = await complete(config, challenge, {"key": key, "subject": ADA})
-    laboratory.lab.identity.accounts[ADA].suspended = True
+    # Replaced, not changed: the demo accounts are shared by all laboratories of a process.
+    accounts = laboratory.lab.identity.accounts
+    accounts[ADA] = replace(accounts[ADA], suspended=True)
     with pytest.raises(ProviderError) as caught:
         await asyncio.to_thread(SIGN_IN.token, config, signed.state, now=now(), is_refused=True)
     assert isinstance(caught.value, SignInExpired)
