@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.providers.compare import comparable
+from gateway.providers.compare import comparable, with_uid
 from gateway.providers.contract import (
     CONTRACT_VERSION,
     BusyKind,
@@ -359,6 +359,8 @@ class ProviderContract:
         with pytest.raises(CalendarMissing):
             await account.calendar(missing)
         with pytest.raises(CalendarMissing):
+            await account.fetch(missing, "nothing")
+        with pytest.raises(CalendarMissing):
             await self._put(account, missing, key, SINGLE, presentation)
         with pytest.raises(CalendarMissing):
             await account.push(missing, Delete(remote_id="nothing"))
@@ -425,7 +427,7 @@ class ProviderContract:
     ) -> Upsert:
         write = Put(
             key=key,
-            ical=ical,
+            ical=with_uid(ical, key.uid),
             presentation=presentation,
             remote_id=over.remote_id if over else None,
             if_version=over.version if over else None,

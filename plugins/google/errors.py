@@ -55,12 +55,10 @@ def error_of(answer: Answer, *, is_write: bool) -> ProviderError:
         )
     if status == 401:
         return SignInExpired(code=reason or "401")
-    if status == 404:
-        return NotFound(code=reason or "404")
-    if status == 410:
-        if reason in {"fullSyncRequired", "updatedMinTooLongAgo"}:
-            return CursorExpired(code=reason)
-        return NotFound(code=reason or "410")
+    if status == 410 and reason in {"fullSyncRequired", "updatedMinTooLongAgo"}:
+        return CursorExpired(code=reason)
+    if status in {404, 410} and reason:
+        return NotFound(code=reason)
     if status in {409, 412}:
         return VersionConflict(code=reason or str(status))
     if status == 400 and reason:
