@@ -124,7 +124,7 @@ class Storm(RuleBasedStateMachine):
 
     async def _run_in_a_storm(self, seed: int, rate: float, full: bool) -> None:
         lab = self.world.lab
-        await lab.control("POST", "storms", seed=seed, rates=rate / 10, without=FINAL)
+        await lab.control("POST", "storms", seed=seed, rates=rate / 6, without=FINAL)
         self._forget_waiting()
         await self.world.run(poll=True, full=full)
         for kind, count in (await lab.fired()).items():
