@@ -15,7 +15,7 @@ BINDS |= {"windows": "[[1, 2]]", "longest": 60, "except_object": 0, "start": 1, 
 
 def plan(db: Database, statement: Any) -> list[str]:
     compiled = statement.compile(db.engine)
-    values = tuple(BINDS[name] for name in compiled.positiontup)
+    values = tuple(BINDS.get(name, compiled.params[name]) for name in compiled.positiontup)
     with db.transaction(write=False) as tx:
         rows = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", values)
         return [row[3] for row in rows]
