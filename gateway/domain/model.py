@@ -144,6 +144,7 @@ class Resource:
 
     ``owner_id`` is the person whose schedule it is or who made the calendar herself; resources of the
     organisation have none. ``zone`` is an IANA name, already resolved against the instance default.
+    ``revision`` and ``modified_at_utc`` rise with each change of what feeds say of it.
     """
 
     id: ResourceId
@@ -167,6 +168,8 @@ class Resource:
     policy: ConflictPolicy = ConflictPolicy.REFUSE
     buffer_before_s: int = 0
     buffer_after_s: int = 0
+    revision: int = 0
+    modified_at_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +192,10 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarObject:
-    """A stored calendar object resource: all components with one UID (RFC 4791 §4.1)."""
+    """A stored calendar object resource: all components with one UID (RFC 4791 §4.1).
+
+    ``first_start`` and ``last_end`` are epoch seconds; None for no time at all, or for an endless series.
+    """
 
     id: ObjectId
     calendar_id: CalendarId
@@ -207,6 +213,8 @@ class CalendarObject:
     is_recurring: bool = False
     creator_id: PrincipalId | None = None
     expires_at_utc: datetime | None = None
+    first_start: int | None = None
+    last_end: int | None = None
 
     def is_over(self, now: datetime) -> bool:
         """Return whether this is a hold whose time is over."""

@@ -84,6 +84,8 @@ def resource_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Resour
         policy=ConflictPolicy(cell["policy"]),
         buffer_before_s=cell["buffer_before_s"],
         buffer_after_s=cell["buffer_after_s"],
+        revision=cell["revision"],
+        modified_at_utc=cell["modified_at_utc"],
     )
 
 

@@ -55,6 +55,8 @@ def add(
         "buffer_before_s": 0,
         "buffer_after_s": 0,
         "created_at_utc": now,
+        "revision": 0,
+        "modified_at_utc": now,
         **fields,
     }
     resource_id = tx.execute(insert(resource).values(**values).returning(resource.c.id)).scalar_one()
@@ -97,6 +99,12 @@ def by_id(tx: Transaction, resource_id: ResourceId) -> Resource | None:
     """Return one resource."""
     row = tx.execute(query().where(resource.c.id == resource_id)).one_or_none()
     return from_row(tx, row) if row else None
+
+
+def by_uuid(tx: Transaction, resource_uuid: str) -> Resource | None:
+    """Return one resource, or None."""
+    row = tx.execute(query().where(resource.c.uuid == resource_uuid)).one_or_none()
+    return from_row(tx, row) if row is not None else None
 
 
 def by_slug(tx: Transaction, slug: str) -> Resource | None:
@@ -142,6 +150,15 @@ def update_fields(tx: Transaction, resource_id: ResourceId, **fields: object) ->
     """Change columns of one resource."""
     if fields:
         tx.execute(update(resource).where(resource.c.id == resource_id).values(**fields))
+
+
+def touch(tx: Transaction, resource_ids: Sequence[ResourceId], *, now: datetime) -> None:
+    """Note that what feeds say of these resources has changed."""
+    tx.execute(
+        update(resource)
+        .where(resource.c.id.in_(resource_ids))
+        .values(revision=resource.c.revision + 1, modified_at_utc=now)
+    )
 
 
 def remove(tx: Transaction, resource_id: ResourceId) -> None:
