@@ -12,6 +12,16 @@ from gateway.domain.model import Busy, CalendarId
 from gateway.store.database import Transaction
 from gateway.store.schema_sync import busy_period
 
+_WITHIN = (
+    select(busy_period)
+    .where(
+        busy_period.c.calendar_id == bindparam("calendar_id"),
+        busy_period.c.end_ts > bindparam("start", type_=BigInteger),
+        busy_period.c.start_ts < bindparam("end", type_=BigInteger),
+    )
+    .order_by(busy_period.c.start_ts)
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusyPeriod:
@@ -73,20 +83,8 @@ def remote_ids(tx: Transaction, link_id: LinkId) -> set[str]:
     return set(tx.execute(query).scalars())
 
 
-_WITHIN = (
-    select(busy_period)
-    .where(
-        busy_period.c.calendar_id == bindparam("calendar"),
-        busy_period.c.end_ts > bindparam("start", type_=BigInteger),
-        busy_period.c.start_ts < bindparam("end", type_=BigInteger),
-    )
-    .order_by(busy_period.c.start_ts)
-)
-
-
 def within(tx: Transaction, calendar_id: CalendarId, start_ts: int, end_ts: int) -> list[BusyPeriod]:
     """Return the periods of every link of a calendar that meet ``[start_ts, end_ts)``, by start."""
-    rows = tx.execute(_WITHIN, {"calendar": calendar_id, "start": start_ts, "end": end_ts})
     return [
         BusyPeriod(
             link_id=LinkId(row.link_id),
@@ -96,7 +94,7 @@ def within(tx: Transaction, calendar_id: CalendarId, start_ts: int, end_ts: int)
             busy=Busy(row.busy),
             title=row.title,
         )
-        for row in rows
+        for row in tx.execute(_WITHIN, {"calendar_id": calendar_id, "start": start_ts, "end": end_ts})
     ]
 
 
