@@ -16,18 +16,22 @@ import structlog
 from aiohttp import web
 
 from gateway import logs
-from gateway.domain.errors import GatewayError
-from gateway.http import access_log, health, root
+from gateway.domain.errors import GatewayError, StoreUnusable
+from gateway.http import access_log, engine_slot, health, root
 from gateway.http.dav import door as dav_door
 from gateway.http.deps import Deps
 from gateway.http.feeds import door as feeds_door
 from gateway.http.metrics import Metrics
 from gateway.http.sign_in import SignIn
+from gateway.http.web import door as web_door
+from gateway.http.webhooks import door as webhooks_door
 from gateway.services import chores, startup
 from gateway.services.limits import Limits
 from gateway.settings import Settings
 from gateway.store import leases
 from gateway.store.database import Database
+from gateway.store.sealed import Sealer
+from gateway.sync.engine import open_engine
 
 _log = structlog.get_logger("gateway.app")
 _LOOP_PROBE_S = 5.0
@@ -39,8 +43,16 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(db: Database, settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> web.Application:
+def build(
+    db: Database,
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    sealer: Sealer | None = None,
+) -> web.Application:
     """Put the doors together on one database.
+
+    ``sealer`` opens the sign-ins of providers; without it there are no links and no pages for them.
 
     Raises:
         GatewayError: radicale.conf or Radicale itself is not what safety needs; the message says what to do.
@@ -60,11 +72,16 @@ def build(db: Database, settings: Settings, *, clock: Callable[[], datetime] = u
     feeds_door.add(app, deps)
     dav_door.add(app, deps)
     root.add(app, deps)
+    if sealer is not None:
+        engine = engine_slot.EngineSlot()
+        web_door.add(app, deps, engine)
+        webhooks_door.add(app, deps, engine)
+        app.cleanup_ctx.append(partial(_engine, deps=deps, sealer=sealer, slot=engine))
     app.cleanup_ctx.append(partial(_background, deps=deps))
     return app
 
 
-async def serve(db: Database, settings: Settings, *, ready: Callable[[str], None]) -> None:
+async def serve(db: Database, settings: Settings, *, sealer: Sealer, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; ``ready`` is told the address once the port is open.
 
     Raises:
@@ -74,7 +91,7 @@ async def serve(db: Database, settings: Settings, *, ready: Callable[[str], None
     # The port is known from here on, also where the system chose it: links are built from it.
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     try:
-        app = build(db, settings)
+        app = build(db, settings, sealer=sealer)
     except BaseException:
         listener.close()
         raise
@@ -147,7 +164,7 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
             sys.stdout.flush()
 
         with suppress(KeyboardInterrupt):
-            _run_loop(serve(db, settings, ready=ready))
+            _run_loop(serve(db, settings, sealer=sealer, ready=ready))
     finally:
         db.close()
 
@@ -162,6 +179,31 @@ def _run_loop(main: Awaitable[None]) -> None:
         asyncio.run(whole())
         return
     uvloop.run(whole())
+
+
+async def _engine(
+    _app: web.Application, *, deps: Deps, sealer: Sealer, slot: engine_slot.EngineSlot
+) -> AsyncIterator[None]:
+    """Keep the engine while the application lives, with its worker unless another process has it.
+
+    A node whose instance id is not the database's serves its doors and leaves providers to the others.
+    """
+    try:
+        await asyncio.to_thread(startup.open_instance_id, deps.db, deps.settings)
+    except StoreUnusable as error:
+        _log.warning("engine.off", reason=str(error))
+        yield
+        return
+    async with open_engine(deps.db, deps.settings, sealer, clock=deps.clock) as engine:
+        slot.engine = engine
+        engine.wakeups.start()
+        task = asyncio.create_task(engine.worker.run()) if deps.settings.worker else None
+        yield
+        slot.engine = None
+        if task is not None:
+            engine.worker.stop()
+            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.to_thread(engine.wakeups.stop)
 
 
 async def _background(_app: web.Application, *, deps: Deps) -> AsyncIterator[None]:
@@ -194,6 +236,37 @@ def _forget(deps: Deps) -> int:
         tombstones=timedelta(days=settings.tombstone_days),
         audit_lines=timedelta(days=settings.audit_days),
     )
+
+
+async def work(db: Database, settings: Settings, *, sealer: Sealer) -> None:
+    """Work on provider links until SIGTERM or SIGINT: `calgate worker`."""
+    async with open_engine(db, settings, sealer, clock=utc_now) as engine:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, engine.worker.stop)
+        engine.wakeups.start()
+        _log.info("worker.started")
+        try:
+            await engine.worker.run()
+        finally:
+            _log.info("worker.stopped")
+            await asyncio.to_thread(engine.wakeups.stop)
+
+
+def run_worker(settings: Settings) -> None:
+    """Start a worker beside the servers of one instance and stay until it is told to stop.
+
+    Raises:
+        GatewayError: it cannot start; the message says what to do.
+    """
+    logs.configure(level=settings.log_level, log_format=settings.log_format)
+    db = startup.open_database(settings)
+    try:
+        sealer = startup.ready_database(db, settings, now=utc_now())
+        with suppress(KeyboardInterrupt):
+            _run_loop(work(db, settings, sealer=sealer))
+    finally:
+        db.close()
 
 
 async def _repeat(name: str, every_s: float, deps: Deps, chore: Callable[[Deps], int]) -> None:

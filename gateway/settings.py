@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     secret_keys_file: Path | None = Field(
         None, description="File with such keys, one a line (container secret, systemd credential)."
     )
+    instance_id: str | None = Field(
+        None,
+        pattern="^[0-9a-f]{32}$",
+        description="Seeds the ids of our copies at providers; the same on every node. Without it the file"
+        " instance.id in the data directory.",
+    )
     public_url: str | None = Field(
         None, description="Address under which clients reach the server, e.g. https://cal.example.org."
     )
@@ -102,6 +108,25 @@ class Settings(BaseSettings):
     )
     tombstone_days: int = Field(90, ge=1, description="Deletions are remembered this long for sync tokens.")
     audit_days: int = Field(730, ge=1, description="Audit rows are kept this long.")
+    worker: bool = Field(
+        True, description="Work on provider links in the serving process; `calgate worker` does it elsewhere."
+    )
+    worker_links: int = Field(32, ge=1, le=1000, description="Links that one worker runs at once.")
+    account_links: int = Field(4, ge=1, le=100, description="Links of one account that run at once.")
+    account_writes: int = Field(4, ge=1, le=50, description="Writes of one link that are under way at once.")
+    account_requests_per_minute: float = Field(
+        550.0, gt=0, description="Requests that one account may cost a minute (Google allows 600)."
+    )
+    poll_s: float = Field(
+        300.0, ge=0.05, description="A provider is asked this often where no push channel tells us, seconds."
+    )
+    poll_beside_channel_s: float = Field(
+        1800.0, ge=0.05, description="And this often beside a live push channel, in seconds."
+    )
+    hooks_url: str | None = Field(
+        None,
+        description="Address under which providers reach /hooks; without it CALGATE_PUBLIC_URL if https.",
+    )
     shutdown_s: float = Field(10.0, ge=0, description="Time for running requests to end at shutdown.")
 
     @field_validator("zone")
@@ -126,7 +151,7 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name!r} is no address or network; use e.g. 10.0.0.0/8") from None
         return names
 
-    @field_validator("public_url")
+    @field_validator("public_url", "hooks_url")
     @classmethod
     def _absolute_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
@@ -167,6 +192,13 @@ class Settings(BaseSettings):
     def is_sqlite(self) -> bool:
         """Return whether the embedded database is used."""
         return self.database_url is None
+
+    @property
+    def callback_url(self) -> str | None:
+        """Return the address for push channels; None: nobody can reach us, polling it is."""
+        if self.hooks_url:
+            return self.hooks_url
+        return self.public_url if (self.public_url or "").startswith("https://") else None
 
     @property
     def base_url(self) -> str:

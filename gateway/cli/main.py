@@ -11,7 +11,19 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli import doctor, feed, grant, groups, operate, person, resource, transfer
+from gateway.cli import (
+    account,
+    doctor,
+    feed,
+    grant,
+    groups,
+    link,
+    operate,
+    person,
+    resource,
+    sync_work,
+    transfer,
+)
 from gateway.cli.command import REFUSED, report
 
 INTERRUPTED = 130
@@ -31,6 +43,9 @@ app.add_typer(person.app)
 app.add_typer(groups.app)
 app.add_typer(grant.app)
 app.add_typer(feed.app)
+app.add_typer(account.app)
+app.add_typer(link.app)
+sync_work.register(app)
 transfer.register(app)
 doctor.register(app)
 

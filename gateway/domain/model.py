@@ -192,7 +192,10 @@ class Calendar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarObject:
-    """A stored calendar object resource: all components with one UID (RFC 4791 §4.1)."""
+    """A stored calendar object resource: all components with one UID (RFC 4791 §4.1).
+
+    ``first_start`` and ``last_end`` are epoch seconds; None for no time at all, or for an endless series.
+    """
 
     id: ObjectId
     calendar_id: CalendarId
@@ -210,6 +213,8 @@ class CalendarObject:
     is_recurring: bool = False
     creator_id: PrincipalId | None = None
     expires_at_utc: datetime | None = None
+    first_start: int | None = None
+    last_end: int | None = None
 
     def is_over(self, now: datetime) -> bool:
         """Return whether this is a hold whose time is over."""

@@ -4,5 +4,6 @@ Doors and plug-ins get the database's types from here; they never import the sto
 """
 
 from gateway.store.database import Database, RetryableConflict, Transaction
+from gateway.store.sealed import Sealer
 
-__all__ = ["Database", "RetryableConflict", "Transaction"]
+__all__ = ["Database", "RetryableConflict", "Sealer", "Transaction"]

@@ -17,6 +17,7 @@ from gateway.domain.model import (
     to_epoch_s,
 )
 from gateway.services.limits import Limits
+from gateway.store import busy as busy_store
 from gateway.store import occurrences as occurrence_store
 from gateway.store.database import Transaction
 
@@ -98,4 +99,7 @@ def _taken(
 ) -> list[Slot]:
     windows = [(slot.start - gap, slot.end + gap) for slot in wanted]
     rows = occurrence_store.blocking(tx, calendar, windows, except_object=object_id, now=now)
-    return [Slot(start=start, end=end) for start, end, _ in rows]
+    first, last = min(start for start, _ in windows), max(end for _, end in windows)
+    elsewhere = busy_store.within(tx, calendar.id, first, last)
+    busy = {(one.start_ts, one.end_ts) for one in elsewhere if one.busy.blocks}
+    return [Slot(start=start, end=end) for start, end in sorted([*(row[:2] for row in rows), *busy])]

@@ -36,6 +36,7 @@ from gateway.services.prepare import Prepared, columns, etag_of, longest_s, refr
 from gateway.store import calendar_properties
 from gateway.store import calendars as calendar_store
 from gateway.store import changes as change_store
+from gateway.store import links as link_store
 from gateway.store import objects as object_store
 from gateway.store import occurrences as occurrence_store
 from gateway.store.changes import MASKED
@@ -413,3 +414,4 @@ def _log(
         at_utc=now,
     )
     change_store.append(tx, [line])
+    link_store.wake(tx, calendar_id)

@@ -15,6 +15,7 @@ from gateway.domain.model import Busy, Calendar, CalendarId, Window, from_epoch_
 from gateway.domain.recurrence import expand
 from gateway.services.objects import guard_slots, lock
 from gateway.services.prepare import longest_s, reread, span_columns
+from gateway.store import busy as busy_store
 from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
 from gateway.store import occurrences as occurrence_store
@@ -118,17 +119,22 @@ def spans(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]:
 def busy_periods(
     tx: Transaction, calendar: Calendar, window: Window, *, now: datetime
 ) -> list[tuple[datetime, datetime, Busy]]:
-    """Return what takes time in ``window``, unmerged, clipped to it, without holds that are over."""
+    """Return what takes time in ``window``, unmerged, clipped to it, without holds that are over.
+
+    Busy time of linked calendars counts like our own (rules.md, Providers).
+    """
     over = {stored.id for stored in object_store.expired(tx, calendar.id, now)}
-    return [
-        (
-            max(from_epoch_s(span.start_ts), window.start),
-            min(from_epoch_s(span.end_ts), window.end),
-            span.busy,
-        )
+    own = [
+        (from_epoch_s(span.start_ts), from_epoch_s(span.end_ts), span.busy)
         for span in spans(tx, calendar, window)
         if span.busy.blocks and span.end_ts > span.start_ts and span.object_id not in over
     ]
+    there = [
+        (from_epoch_s(one.start_ts), from_epoch_s(one.end_ts), one.busy)
+        for one in busy_store.within(tx, calendar.id, to_epoch_s(window.start), to_epoch_s(window.end))
+        if one.busy.blocks
+    ]
+    return [(max(start, window.start), min(end, window.end), busy) for start, end, busy in [*own, *there]]
 
 
 def _is_exclusive(calendar: Calendar) -> bool:

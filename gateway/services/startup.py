@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +15,9 @@ from gateway.store import instance as store
 from gateway.store import migrate as migrations
 from gateway.store.database import Database, Transaction, sqlite_url
 from gateway.store.migrate import SchemaState
-from gateway.store.sealed import Sealer, ensure_canary, has_canary, load_keys
+from gateway.store.sealed import Sealer, ensure_canary, ensure_instance_id, has_canary, load_keys
 
+_INSTANCE_ID = "instance-id-sha256"
 _SPARE_CONNECTIONS = 4  # chores, sign-in and readiness beside the two pools
 
 
@@ -118,6 +120,35 @@ def open_sealer(db: Database, settings: Settings) -> Sealer:
     else:
         db.write(ensure_canary, sealer)
     return sealer
+
+
+def open_instance_id(db: Database, settings: Settings, *, adopts_new: bool = False) -> str:
+    """Return the id that seeds the ids of our copies at providers; the same on every node.
+
+    It lies beside the keys, so the database keeps only its hash: a node with another id would make every
+    copy a second time.
+
+    Args:
+        db: a database that is ready.
+        settings: for the id itself, or the file that holds it.
+        adopts_new: the old one is lost for good; copies are then found by their marker.
+
+    Raises:
+        StoreUnusable: another node of this database has another id.
+    """
+    own = settings.instance_id or ensure_instance_id(settings)
+    digest = hashlib.sha256(own.encode()).hexdigest()
+    known = db.read(store.get, _INSTANCE_ID)
+    if known == digest:
+        return own
+    if known is not None and not adopts_new:
+        raise StoreUnusable(
+            "This node's instance id is not the one that this database was used with. Put back instance.id"
+            " or set CALGATE_INSTANCE_ID as on the other nodes; if it is lost for good, run"
+            " `calgate keys adopt-instance`."
+        )
+    db.write(store.put, _INSTANCE_ID, digest)
+    return own
 
 
 def _adopt_zone(tx: Transaction, zone: str, *, limits: Limits, now: datetime) -> int:

@@ -92,6 +92,12 @@ def newest_at(tx: Transaction, calendar_id: CalendarId) -> datetime | None:
     return at_utc
 
 
+def deleted_uids(tx: Transaction, calendar_id: CalendarId) -> list[str]:
+    """Return the UIDs whose deletion is still in the log."""
+    query = select(change.c.uid).where(change.c.calendar_id == calendar_id, change.c.op == "delete")
+    return list(tx.execute(query.distinct()).scalars())
+
+
 def prune(tx: Transaction, calendar_id: CalendarId, *, before: datetime) -> int:
     """Drop lines that no reader needs and return the lowest number that a sync token may have.
 

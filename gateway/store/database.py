@@ -82,10 +82,26 @@ class FairLock:
 class Transaction:
     """One open transaction: what every query function takes as its first argument."""
 
-    __slots__ = ("after_commit", "connection", "default_zone", "is_postgresql", "is_write", "must_roll_back")
+    __slots__ = (
+        "after_commit",
+        "connection",
+        "default_zone",
+        "is_postgresql",
+        "is_write",
+        "must_roll_back",
+        "on_work",
+    )
 
-    def __init__(self, connection: Connection, *, is_write: bool, default_zone: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        is_write: bool,
+        default_zone: str,
+        on_work: Callable[[], None] | None = None,
+    ) -> None:
         self.connection = connection
+        self.on_work = on_work
         self.is_write = is_write
         self.default_zone = default_zone
         self.is_postgresql = connection.dialect.name == "postgresql"
@@ -99,6 +115,11 @@ class Transaction:
     def on_commit(self, action: Callable[[], None]) -> None:
         """Run ``action`` once the transaction is durable; it must not raise and must not wait."""
         self.after_commit.append(action)
+
+    def hint_work(self) -> None:
+        """Tell the worker, once the transaction is durable, that there is something to do."""
+        if self.on_work is not None and self.on_work not in self.after_commit:
+            self.after_commit.append(self.on_work)
 
     def savepoint(self) -> AbstractContextManager[object]:
         """Make a part of the transaction undo itself where it fails, so that the rest can go on."""
@@ -134,6 +155,7 @@ class Database:
         self.synchronous = synchronous
         self.default_zone = default_zone
         self.engine = self._engine(connections)
+        self.on_work: Callable[[], None] | None = None  # told after a commit that made a link due
         self._write_lock = FairLock()
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="db")
 
@@ -154,7 +176,12 @@ class Database:
                 with self.engine.connect() as connection:
                     self._configure(connection, write=write)
                     with connection.begin() as transaction:
-                        tx = Transaction(connection, is_write=write, default_zone=self.default_zone)
+                        tx = Transaction(
+                            connection,
+                            is_write=write,
+                            default_zone=self.default_zone,
+                            on_work=self.on_work,
+                        )
                         yield tx
                         if tx.must_roll_back:
                             transaction.rollback()

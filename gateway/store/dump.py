@@ -1,7 +1,7 @@
 """Whole tables as lines of text and back, the same for both databases.
 
 A line is one row as a JSON list in the order of the columns of the file; bytes are base64, instants ISO.
-Leases are not carried over: they belong to the nodes that run now.
+Leases and the like are not carried over: they belong to the nodes that run now.
 """
 
 from __future__ import annotations
@@ -19,16 +19,28 @@ from gateway.domain.errors import InvalidInput
 from gateway.store import migrate
 from gateway.store.database import Transaction
 from gateway.store.schema import feed, lease, metadata, principal, resource
+from gateway.store.schema_sync import account, link, oauth_state, token_bucket, watch
 from gateway.store.types import UtcDateTime
 
 _BATCH = 500
 # What tells a link of the provider engine that it must compare everything before it writes again.
-_LINK_AFTER_RESTORE = {"state": "restored", "cursor": None, "remote_cursor": None, "due_at_utc": None}
+_LINK_AFTER_RESTORE = {
+    "state": "restored",
+    "reason": "restored from a backup; see `calgate link plan`",
+    "is_runnable": False,
+    "is_full": True,
+    "cursor": None,
+    "pull_at": 0,
+    "not_before": 0,
+    "lease_until": None,
+}
+# What belongs to the nodes that run now, or is over before anybody could restore it.
+_PASSING = (lease, oauth_state, token_bucket, watch)
 
 
 def tables() -> list[str]:
     """Return the names of the tables that a backup holds, parents before children."""
-    return [table.name for table in metadata.sorted_tables if table is not lease]
+    return [table.name for table in metadata.sorted_tables if table not in _PASSING]
 
 
 def columns(name: str) -> list[str]:
@@ -108,18 +120,16 @@ def finish(tx: Transaction, *, drops_sealed: bool) -> None:
     if tx.is_postgresql:
         for table in metadata.sorted_tables:
             _continue_numbers(tx, table)
-    pause_links(tx, metadata.tables.get("link"))
+    pause_links(tx)
     if drops_sealed:
         tx.execute(update(feed).values(secret_sealed=None))
+        # Nobody can open these sign-ins any more; the links wait for a new one.
+        tx.execute(update(account).values(sealed=b"", state="reconnect", reason="restored without keys"))
 
 
-def pause_links(tx: Transaction, link: Table | None) -> None:
-    """Pause every link to a provider as restored, without cursor."""
-    if link is None:
-        return
-    values = {key: value for key, value in _LINK_AFTER_RESTORE.items() if key in link.columns}
-    if values:
-        tx.execute(update(link).values(values))
+def pause_links(tx: Transaction) -> None:
+    """Pause every link to a provider as restored: full compare and an approved plan come first."""
+    tx.execute(update(link).values(**_LINK_AFTER_RESTORE))
 
 
 def _continue_numbers(tx: Transaction, table: Table) -> None:

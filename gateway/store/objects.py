@@ -57,6 +57,8 @@ def object_from_row(row: Row[tuple[object, ...]]) -> CalendarObject:
         created_at_utc=cell["created_at_utc"],
         modified_at_utc=cell["modified_at_utc"],
         expires_at_utc=cell["expires_at_utc"],
+        first_start=cell["first_start"],
+        last_end=cell["last_end"],
     )
 
 
@@ -116,6 +118,20 @@ def listing(tx: Transaction, calendar_id: CalendarId) -> list[tuple[str, str]]:
         .order_by(calendar_object.c.href)
     )
     return [(row.href, row.etag) for row in tx.execute(query)]
+
+
+def uids(tx: Transaction, calendar_id: CalendarId) -> list[str]:
+    """Return every UID of a calendar, in order; answered from an index."""
+    query = select(calendar_object.c.uid).where(calendar_object.c.calendar_id == calendar_id)
+    return list(tx.execute(query.order_by(calendar_object.c.uid)).scalars())
+
+
+def uids_page(tx: Transaction, calendar_id: CalendarId, *, after_uid: str, limit: int) -> list[str]:
+    """Return a page of UIDs in order, beginning behind ``after_uid``."""
+    query = select(calendar_object.c.uid).where(
+        calendar_object.c.calendar_id == calendar_id, calendar_object.c.uid > after_uid
+    )
+    return list(tx.execute(query.order_by(calendar_object.c.uid).limit(limit)).scalars())
 
 
 def every(

@@ -101,6 +101,12 @@ def by_id(tx: Transaction, resource_id: ResourceId) -> Resource | None:
     return from_row(tx, row) if row else None
 
 
+def by_uuid(tx: Transaction, resource_uuid: str) -> Resource | None:
+    """Return one resource, or None."""
+    row = tx.execute(query().where(resource.c.uuid == resource_uuid)).one_or_none()
+    return from_row(tx, row) if row is not None else None
+
+
 def by_slug(tx: Transaction, slug: str) -> Resource | None:
     """Return the shared resource with this slug."""
     found = query().where(resource.c.slug == slug, IS_SHARED)

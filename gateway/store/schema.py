@@ -2,7 +2,8 @@
 
 Instants of the occurrence index are whole epoch seconds in UTC, the same in both databases; other
 instants are ``UtcDateTime``. Every key of a large table begins with the calendar, so that partitions
-stay possible. ``store/migrations`` ends in exactly this schema; a test compares them on both databases.
+stay possible. The tables of accounts and links are in ``schema_sync``, on the same metadata.
+``store/migrations`` ends in exactly this schema; a test compares them on both databases.
 """
 
 from __future__ import annotations
@@ -305,6 +306,13 @@ conflict_ticket = Table(
     Column("reason", String(32), nullable=False),
     Column("state", String(16), nullable=False),  # open, resolved
     Column("created_at_utc", UtcDateTime, nullable=False),
+    Column("link_uuid", String(36)),  # the link that met the disagreement; null: two objects here
+    Column("remote_id", String(1024)),
+    Column("theirs", LargeBinary),  # their version, kept until somebody decides
+    Column("fields", JSON),
+    Column("resolution", String(32)),
+    Column("resolved_by", String(255)),
+    Column("resolved_at_utc", UtcDateTime),
     UniqueConstraint("calendar_id", "object_uid", "other_uid", "start_ts"),
 )
 

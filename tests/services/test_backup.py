@@ -29,8 +29,9 @@ from gateway.services import (
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
 from gateway.settings import Settings
-from gateway.store import audit, calendars, dump, instance, sealed
+from gateway.store import audit, calendars, dump, instance, links, sealed
 from gateway.store.schema import metadata
+from tests.services.sync_world import make as make_link
 
 CALENDAR = b"".join(
     line + b"\r\n"
@@ -351,21 +352,20 @@ class TestKeys:
             backup.write_keys(settings, tmp_path / "keys", "short")
 
 
-def test_links_are_paused_once_there_are_any(db: Database) -> None:
-    from sqlalchemy import Column, Integer, MetaData, String, Table, insert
-
-    link = Table(
-        "link", MetaData(), Column("id", Integer, primary_key=True), Column("state", String(16)),
-        Column("remote_cursor", String(16)),
-    )  # fmt: skip
-    link.create(db.engine)
+def test_links_are_paused_and_forget_their_cursors(db: Database) -> None:
+    world = make_link(db)
     with db.transaction(write=True) as tx:
-        tx.execute(insert(link).values(id=1, state="live", remote_cursor="abc"))
-        dump.pause_links(tx, link)
-        assert tx.execute(select(link)).one() == (1, "restored", None)
+        links.change(tx, world.link_id, {"cursor": "abc", "state": "active"})
+        dump.pause_links(tx)
+        link = links.get(tx, world.link_id)
+    assert link is not None
+    assert (link.state.value, link.cursor, link.is_full) == ("restored", None, True)
+    world.put("a")
+    world.run()
+    assert world.server.calls == 0
 
 
 def test_every_table_is_in_the_backup_or_named_as_an_exception(db: Database) -> None:
-    assert set(metadata.tables) - set(dump.tables()) == {"lease"}
+    assert set(metadata.tables) - set(dump.tables()) == {"lease", "oauth_state", "token_bucket", "watch"}
     count = select(func.count(column("key"))).select_from(table("instance"))
     assert db.read(lambda tx: tx.execute(count).scalar_one()) >= 2

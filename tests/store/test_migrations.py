@@ -17,7 +17,7 @@ from gateway.domain.errors import StoreBusy, StoreUnusable
 from gateway.store import migrate
 from gateway.store.database import Database, sqlite_url
 from gateway.store.migrate import SchemaState
-from gateway.store.schema import metadata
+from gateway.store.schema_sync import metadata
 from tests.conftest import NOW
 
 
@@ -91,7 +91,8 @@ class TestState:
         migrate.upgrade(db, now=NOW)
         with db.transaction(write=True) as tx:
             tx.execute(text("INSERT INTO instance VALUES ('kept', 'yes')"))
-        monkeypatch.setattr(migrate, "revisions", lambda: ["0001", "0002"])
+        known = migrate.revisions()
+        monkeypatch.setattr(migrate, "revisions", lambda: [*known, "9998"])
         monkeypatch.setattr(migrate, "_run", lambda _connection: None)
         copy = migrate.upgrade(db, now=NOW)
         assert copy is not None

@@ -24,6 +24,7 @@ from gateway.http.feeds import page
 from gateway.http.feeds.cache import Cache, Entry, entry_of
 from gateway.http.feeds.conditional import matches, not_since, takes_gzip
 from gateway.http.feeds.ledger import Ledger
+from gateway.http.feeds.ready import MAX_BODY_BYTES, ReadyResponse, can_be_ready, head_of
 from gateway.services import Transaction
 from gateway.services.feed_render import (
     FeedHit,
@@ -149,20 +150,33 @@ class FeedDoor:
             return self._unchanged(request, hit, state, is_gzip=is_gzip)
         self._outcomes[outcome].inc()
         self._ledger.count(hit.feed_id, headers.get("User-Agent", ""), 200, state.seqs)
+        return self._found(request, state, entry, is_gzip=is_gzip)
+
+    def _found(
+        self, request: web.Request, state: _State, entry: Entry, *, is_gzip: bool
+    ) -> web.StreamResponse:
+        is_packed = is_gzip and entry.gzipped is not None
+        body = entry.gzipped if is_packed and entry.gzipped is not None else entry.body
+        is_ready = len(body) <= MAX_BODY_BYTES and can_be_ready(request)
+        if is_ready and (head := state.heads.get((entry.tag, is_gzip, len(body)))) is not None:
+            return ReadyResponse(200, head, body)
         answer = (state.found_gzip if is_gzip else state.found).copy()
         answer["Last-Modified"] = entry.last_modified
         if entry.tag != state.tag:  # it changed between the lookup and the rendering
             answer["ETag"] = f'"{entry.tag}-gz"' if is_gzip else f'"{entry.tag}"'
-        if is_gzip and entry.gzipped is not None:
+        if is_packed:
             answer["Content-Encoding"] = "gzip"
-            return web.Response(body=entry.gzipped, headers=answer)
-        return web.Response(body=entry.body, headers=answer)
+        if is_ready:
+            state.heads[entry.tag, is_gzip, len(body)] = head_of(200, answer, len(body))
+        return web.Response(body=body, headers=answer)
 
     def _unchanged(
         self, request: web.Request, hit: FeedHit, state: _State, *, is_gzip: bool
     ) -> web.StreamResponse:
         self._outcomes["not_modified"].inc()
         self._ledger.count(hit.feed_id, request.headers.get("User-Agent", ""), 304, state.seqs)
+        if can_be_ready(request):
+            return ReadyResponse(304, state.unchanged_gzip_head if is_gzip else state.unchanged_head)
         headers = state.unchanged_gzip if is_gzip else state.unchanged
         return web.Response(status=304, headers=headers.copy())
 
@@ -215,7 +229,19 @@ class FeedDoor:
 class _State:
     """What every answer of one face in one state has in common."""
 
-    __slots__ = ("etag", "found", "found_gzip", "gzip_etag", "seqs", "tag", "unchanged", "unchanged_gzip")
+    __slots__ = (
+        "etag",
+        "found",
+        "found_gzip",
+        "gzip_etag",
+        "heads",
+        "seqs",
+        "tag",
+        "unchanged",
+        "unchanged_gzip",
+        "unchanged_gzip_head",
+        "unchanged_head",
+    )
 
     def __init__(self, hit: FeedHit, kind: str, now: datetime) -> None:
         self.tag = _tag(hit, kind, now)
@@ -225,6 +251,9 @@ class _State:
         kept = {name: _COMMON[name] for name in ("Cache-Control", "Vary")}
         self.unchanged = CIMultiDict({**kept, "ETag": self.etag})
         self.unchanged_gzip = CIMultiDict({**kept, "ETag": self.gzip_etag})
+        self.unchanged_head = head_of(304, self.unchanged, None)
+        self.unchanged_gzip_head = head_of(304, self.unchanged_gzip, None)
+        self.heads: dict[tuple[str, bool, int], bytes] = {}
         about = {
             **_COMMON,
             "Content-Type": _TYPES[kind],

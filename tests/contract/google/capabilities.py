@@ -22,9 +22,9 @@ _ROWS = """\
 | iCalendar | at Google | comes back as |
 | --- | --- | --- |
 | SUMMARY, LOCATION | `summary`, `location`, blanks folded, 1,024 characters | the same |
-| DESCRIPTION | `description`; what looks like markup is escaped; 8,192 characters with the back link | plain
-text | | DTSTART, DTEND, DURATION with an IANA or Windows zone | local time with `timeZone` | DTSTART, DTEND
-with TZID | | times in UTC | `timeZone: UTC` | UTC |
+| DESCRIPTION | `description`; markup escaped; 8,192 characters with the back link | plain text |
+| DTSTART, DTEND, DURATION in an IANA or Windows zone | local time with `timeZone` | both with TZID |
+| times in UTC | `timeZone: UTC` | UTC |
 | floating times | the zone of the resource | DTSTART with TZID |
 | own VTIMEZONE, single event | the same instant in UTC | UTC |
 | own VTIMEZONE, series that ends | a list of dates in UTC (at most 500) | RDATE |
@@ -43,8 +43,8 @@ with TZID | | times in UTC | `timeZone: UTC` | UTC |
 | ATTENDEE, ORGANIZER | dropped, unless the link's audited switch is on; never mailed | ATTENDEE |
 | VALARM | dropped, or up to 5 before the start, by setting of the link | does not come back |
 | COLOR of the link | nearest of eleven | does not come back |
-| CATEGORIES, PRIORITY, URL, GEO, ATTACH, COMMENT, CONTACT, RELATED-TO, X-... | dropped; stay here | stay
-here | | UID, SEQUENCE, DTSTAMP, CREATED, LAST-MODIFIED | Google's own | not compared |
+| CATEGORIES, PRIORITY, URL, GEO, ATTACH, COMMENT, CONTACT, X-... | dropped; stay here | stay here |
+| UID, SEQUENCE, DTSTAMP, CREATED, LAST-MODIFIED | Google's own | not compared |
 """
 
 

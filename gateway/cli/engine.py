@@ -1,0 +1,73 @@
+"""What the commands about accounts and links share: an engine for one command, and how links are shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from gateway.cli.command import Operator
+    from gateway.domain.link_model import Account
+    from gateway.services import Database
+    from gateway.services.links import LinkStatus
+    from gateway.sync.engine import Engine
+
+R = TypeVar("R")
+
+
+def utc_now() -> datetime:
+    """Return the current instant as aware UTC."""
+    return datetime.now(UTC)
+
+
+def with_engine(op: Operator, db: Database, work: Callable[[Engine], Awaitable[R]]) -> R:
+    """Run ``work`` with an engine on an open database; its worker does nothing unless it is told to."""
+    from gateway.services import startup
+    from gateway.sync.engine import open_engine
+
+    settings = op.settings()
+    sealer = startup.open_sealer(db, settings)
+
+    async def whole() -> R:
+        async with open_engine(db, settings, sealer, clock=utc_now) as engine:
+            return await work(engine)
+
+    return asyncio.run(whole())
+
+
+def account_row(found: Account, owner: str | None) -> dict[str, Any]:
+    """Return an account as commands show it."""
+    return {
+        "id": found.uuid,
+        "provider": found.provider,
+        "name": found.label,
+        "owner": owner,
+        "state": found.state.value,
+        "reason": found.reason,
+        "connected_at_utc": found.created_at_utc,
+    }
+
+
+def link_row(status: LinkStatus, slug: str) -> dict[str, Any]:
+    """Return a link as commands show it."""
+    one = status.link
+    return {
+        "id": one.uuid,
+        "resource": slug,
+        "provider": one.provider,
+        "account": status.account.label if status.account else None,
+        "calendar": one.remote_name,
+        "calendar_id": one.remote_id,
+        "direction": one.direction.value,
+        "role": one.role.value,
+        "state": one.state.value,
+        "reason": one.reason or one.error,
+        "copies": status.copies,
+        "parked": status.parked,
+        "behind": status.behind,
+        "done": one.done,
+        "total": one.total,
+        "synced_at_utc": one.synced_at_utc,
+    }

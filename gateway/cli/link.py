@@ -1,0 +1,351 @@
+"""``calgate link``: bonds between resources and calendars at providers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gateway.cli.command import ACTOR, Operator, command, group, refuse
+from gateway.cli.engine import link_row, with_engine
+from gateway.domain.link_model import Direction, Role
+
+if TYPE_CHECKING:
+    from gateway.domain.link_model import Link, LinkId
+    from gateway.services import Database, Transaction
+    from gateway.sync.engine import Engine
+
+app = group("link", "Links: add, show, change, plan, pause, resume, remove.")
+
+LinkName = Annotated[str, typer.Argument(metavar="LINK", help="Id; its first digits are enough.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting; may be repeated.")
+]
+_WAIT_S = 3600.0
+_COLUMNS = ("id", "resource", "account", "calendar", "direction", "state", "copies", "behind", "reason")
+
+
+@command(app, "add")
+def add(
+    op: Operator,
+    resource: Annotated[str, typer.Argument(metavar="SLUG", help="The resource.")],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Id or name of the account.")],
+    calendar: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Id or name of the calendar there; without it one of our own."),
+    ] = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Make a calendar although there may be one of that name.")
+    ] = False,
+    direction: Annotated[Direction, typer.Option(help="Which way changes go.")] = Direction.PUSH,
+    role: Annotated[Role | None, typer.Option(help="target, conflict or both.")] = None,
+    settings: Set = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Until the first sync is done.")] = False,
+) -> None:
+    """Link a resource to a calendar of an account; the first sync begins at once."""
+    from gateway.services import accounts, links
+
+    given = _settings(settings)
+    with op.database() as db:
+        here = db.read(links.calendar_of, resource)
+        found = db.read(accounts.find, account)
+
+        async def row(engine: Engine) -> int:
+            if calendar is not None:
+                return await engine.connector.calendar_row(found, calendar)
+            return await engine.connector.dedicated_calendar(found, here, is_new=new)
+
+        made = db.write(
+            links.add,
+            here,
+            found,
+            remote_calendar_id=with_engine(op, db, row),
+            direction=direction,
+            role=role,
+            settings=given,
+            actor=ACTOR,
+            now=op.now,
+        )
+        if wait:
+            _wait(op, db, made.id)
+        shown = db.read(_row, made.id)
+    op.show(shown, f"Linked {resource} to {made.remote_name} ({made.uuid[:8]}).")
+
+
+@command(app, "list")
+def list_(op: Operator) -> None:
+    """List the links."""
+    with op.database() as db:
+        rows = db.read(_rows)
+    op.table(rows, _COLUMNS, empty="There are no links.")
+
+
+@command(app, "show")
+def show(op: Operator, link: LinkName) -> None:
+    """Show one link with its settings and what was put aside."""
+    from gateway.services import links
+
+    with op.database() as db:
+        found = db.read(links.find, link)
+        shown = db.read(_row, found.id) | {
+            "settings": found.policy.as_json(),
+            "put_aside": [
+                {"side": one["side"], "ref": one["ref"], "reason": one["reason"], "tries": one["tries"]}
+                for one in db.read(links.parked, found.id)
+            ],
+        }
+
+    def text() -> None:
+        for key, value in shown.items():
+            typer.echo(f"{key.replace('_', ' ')}: {value if value not in (None, [], {}) else '-'}")
+
+    op.show(shown, text)
+
+
+@command(app, "set")
+def set_(
+    op: Operator,
+    link: LinkName,
+    settings: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="Settings.")],
+    existing: Annotated[
+        bool, typer.Option("--existing", help="Also bring the copies that are there to the new settings.")
+    ] = False,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Only say how many copies that concerns.")
+    ] = False,
+) -> None:
+    """Change settings, for what changes from now on or for every copy."""
+    from gateway.services import links
+
+    given = _settings(settings)
+    with op.database() as db:
+        found = db.read(links.find, link)
+        if preview:
+            found.policy.changed(given)
+            copies = db.read(links.status, found.id).copies
+            op.show({"copies": copies}, f"There are {copies} copies; with --existing they are compared anew.")
+            return
+        changed, copies = db.write(
+            links.change, found.id, given, to_existing=existing, actor=ACTOR, now=op.now
+        )
+    told = f"{copies} copies are brought to them." if existing else "Copies that are there stay as they are."
+    op.show({"id": changed.uuid, "settings": changed.policy.as_json(), "copies": copies}, f"Changed. {told}")
+
+
+@command(app, "plan")
+def plan(op: Operator, link: LinkName) -> None:
+    """Show what a full compare would do, and keep it as a plan that can be applied."""
+    from gateway.services import links, startup
+
+    with op.database() as db:
+        found = db.read(links.find, link)
+        waiting = db.read(links.open_plan, found.id)
+        if waiting is not None and waiting["reason"] == "guard":
+            shown = {"plan": waiting["uuid"], "reason": "guard", "items": waiting["items"]}
+        else:
+            settings = op.settings()
+            instance_id = startup.open_instance_id(db, settings)
+
+            async def look(engine: Engine) -> dict[str, Any]:
+                from gateway.sync.preview import preview
+
+                made = await preview(
+                    engine.accounts,
+                    found,
+                    instance_id=instance_id,
+                    limits=op.limits(),
+                    public_url=settings.base_url,
+                )
+                return {"plan": made.uuid, "reason": "preview", "items": made.items}
+
+            shown = with_engine(op, db, look)
+
+    def text() -> None:
+        counts: dict[str, int] = {}
+        for item in shown["items"]:
+            key = f"{item['action']} {item['side']}"
+            counts[key] = counts.get(key, 0) + 1
+        for key, number in sorted(counts.items()):
+            typer.echo(f"{number:6} {key}")
+        typer.echo(f"Plan {shown['plan']}" + ("" if counts else ": there is nothing to do"))
+        typer.echo(f"Apply it with: calgate link apply {shown['plan'][:8]}")
+
+    op.show(shown, text)
+
+
+@command(app, "apply")
+def apply(
+    op: Operator, plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id; its first digits.")]
+) -> None:
+    """Approve a plan: the link goes on and may do what the plan names."""
+    from gateway.services import links
+
+    with op.database() as db:
+        found = db.write(links.approve, plan_id, actor=ACTOR, now=op.now)
+    op.show({"id": found.uuid, "state": found.state.value}, f"Approved; link {found.uuid[:8]} goes on.")
+
+
+@command(app, "pause")
+def pause(op: Operator, link: LinkName) -> None:
+    """Stop a link; what changes meanwhile is kept."""
+    from gateway.services import links
+
+    with op.database() as db:
+        found = db.read(links.find, link)
+        db.write(links.pause, found.id, actor=ACTOR, now=op.now)
+    op.show({"id": found.uuid, "state": "paused"}, f"Paused {found.uuid[:8]}.")
+
+
+@command(app, "resume")
+def resume(op: Operator, link: LinkName) -> None:
+    """Let a link go on."""
+    from gateway.services import links
+
+    with op.database() as db:
+        found = db.read(links.find, link)
+        db.write(links.resume, found.id, actor=ACTOR, now=op.now)
+        shown = db.read(_row, found.id)
+    op.show(shown, f"Link {found.uuid[:8]} goes on.")
+
+
+@command(app, "sync")
+def sync(
+    op: Operator,
+    link: LinkName,
+    full: Annotated[bool, typer.Option("--full", help="Compare everything, not only changes.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Until it is done.")] = False,
+    here: Annotated[
+        bool, typer.Option("--here", help="Do it in this process; for instances without a running worker.")
+    ] = False,
+) -> None:
+    """Ask the provider now, and send what waits."""
+    from gateway.services import links
+
+    with op.database() as db:
+        found = db.read(links.find, link)
+        db.write(links.request_sync, found.id, is_full=full)
+        if here:
+
+            async def work(engine: Engine) -> None:
+                await engine.worker.run_until_idle()
+
+            with_engine(op, db, work)
+        elif wait:
+            _wait(op, db, found.id)
+        shown = db.read(_row, found.id)
+    op.show(shown, f"Link {found.uuid[:8]}: {shown['state']}, {shown['copies']} copies.")
+
+
+@command(app, "log")
+def log(
+    op: Operator,
+    link: LinkName,
+    limit: Annotated[int, typer.Option(help="Lines.")] = 50,
+    uid: Annotated[str | None, typer.Option(help="Only of this object.")] = None,
+) -> None:
+    """Show what the link wrote, with the cause of each write."""
+    from gateway.services import links
+
+    with op.database() as db:
+        found = db.read(links.find, link)
+        rows = db.read(links.log, found.id, limit=limit, uid=uid)
+    shown = [
+        {
+            "at_utc": one["at_utc"],
+            "side": one["side"],
+            "action": one["action"],
+            "cause": one["cause"],
+            "uid": one["uid"],
+            "remote_id": one["remote_id"],
+            "fields": one["fields"],
+            "before": one["before_hash"],
+            "after": one["after_hash"],
+        }
+        for one in rows
+    ]
+    op.table(
+        shown, ("at_utc", "side", "action", "cause", "uid", "fields"), empty="This link has written nothing."
+    )
+
+
+@command(app, "remove")
+def remove(
+    op: Operator,
+    link: LinkName,
+    copies: Annotated[
+        str, typer.Option(metavar="WHAT", help="keep, or delete: remove everything we wrote there.")
+    ] = "keep",
+) -> None:
+    """Remove a link; what people wrote there is never touched."""
+    from gateway.services import links
+
+    if copies not in {"keep", "delete"}:
+        raise refuse("--copies is keep or delete.")
+    removed, kept = 0, []
+    with op.database() as db:
+        found = db.read(links.find, link)
+        if copies == "delete":
+            db.write(links.pause, found.id, actor=ACTOR, now=op.now)
+            account = db.read(links.status, found.id).account
+            if account is None:
+                raise refuse("The account is gone; use --copies keep.")
+            cleared = with_engine(op, db, lambda engine: engine.connector.remove_copies(found, account))
+            removed, kept = cleared.removed, [{"uid": uid, "why": why} for uid, why in cleared.kept]
+        db.write(links.remove, found.id, actor=ACTOR, now=op.now)
+    text = f"Removed link {found.uuid[:8]}" + (f" and {removed} copies" if copies == "delete" else "")
+    op.show({"id": found.uuid, "copies_removed": removed, "kept": kept}, f"{text}.")
+
+
+# -- shared -------------------------------------------------------------------------------------------
+
+
+def _settings(pairs: list[str] | None) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, mark, value = pair.partition("=")
+        if not mark:
+            raise refuse(f"A setting is written as name=value, not {pair!r}.")
+        given[name.strip()] = value
+    return given
+
+
+def _row(tx: Transaction, link_id: LinkId) -> dict[str, Any]:
+    from gateway.services import links
+
+    status = links.status(tx, link_id)
+    return link_row(status, links.slug_of(tx, status.link))
+
+
+def _rows(tx: Transaction) -> list[dict[str, Any]]:
+    from gateway.services import links
+
+    return [link_row(one, links.slug_of(tx, one.link)) for one in links.statuses(tx)]
+
+
+def _wait(op: Operator, db: Database, link_id: LinkId) -> None:
+    """Wait until nothing is left to do, with a bar where people look on."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    end = time.monotonic() + _WAIT_S
+    with Progress(console=Console(stderr=True), transient=True, disable=op.is_json) as bar:
+        task = bar.add_task("Syncing", total=None)
+        while time.monotonic() < end:
+            status = db.read(_status, link_id)
+            one: Link = status.link
+            bar.update(task, completed=one.done, total=one.total or None, description=one.state.value)
+            if not one.state.runs or (
+                one.synced_at_utc is not None and not one.is_full and not status.behind
+            ):
+                return
+            if one.error:
+                bar.update(task, description=f"{one.state.value}: {one.error}")
+            time.sleep(0.3)
+    raise refuse("It is not done within an hour; it goes on. See `calgate link show`.")
+
+
+def _status(tx: Transaction, link_id: LinkId) -> Any:  # Any: LinkStatus, imported late
+    from gateway.services import links
+
+    return links.status(tx, link_id)

@@ -1,0 +1,78 @@
+"""``calgate conflicts``, ``calgate worker`` and ``calgate keys``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gateway.cli.command import ACTOR, Operator, command, group
+from gateway.services.disputes import Choice
+
+conflicts = group("conflicts", "What disagrees with a provider and waits for a person.")
+keys = group("keys", "The keys that seal secrets at rest.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the root."""
+    app.add_typer(conflicts)
+    app.add_typer(keys)
+    command(app, "worker")(worker)
+
+
+@command(conflicts, "list")
+def list_(
+    op: Operator,
+    every: Annotated[bool, typer.Option("--all", help="Also those that were answered.")] = False,
+) -> None:
+    """List the conflicts, the newest first."""
+    from gateway.services import disputes
+
+    with op.database() as db:
+        rows = db.read(disputes.listing, with_resolved=every)
+    op.table(rows, ("id", "resource", "reason", "uid", "fields", "choices"), empty="There are no conflicts.")
+
+
+@command(conflicts, "resolve")
+def resolve(
+    op: Operator,
+    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the conflict.")],
+    choice: Annotated[Choice, typer.Argument(help="What shall stand.")],
+) -> None:
+    """Answer a conflict."""
+    from gateway.services import disputes
+
+    with op.database() as db:
+        db.write(disputes.resolve, number, choice, limits=op.limits(), actor=ACTOR, now=op.now)
+    op.show({"id": number, "resolution": choice.value}, f"Conflict {number}: {choice.value}.")
+
+
+def worker(op: Operator) -> None:
+    """Work on provider links in this process, beside any number of servers and workers."""
+    from gateway import app as server
+
+    server.run_worker(op.settings())
+
+
+@command(keys, "rotate")
+def rotate(op: Operator) -> None:
+    """Seal everything with the first key; afterwards the old key can go."""
+    from gateway.services import key_rotation, startup
+
+    with op.database() as db:
+        sealer = startup.open_sealer(db, op.settings())
+        count = key_rotation.rotate_all(db, sealer)
+    op.show(
+        {"sealed_anew": count},
+        f"{count} secrets are sealed with the first key now; the others can be dropped.",
+    )
+
+
+@command(keys, "adopt-instance")
+def adopt_instance(op: Operator) -> None:
+    """Go on with a new instance id because the old one is lost; copies are found by their marker."""
+    from gateway.services import startup
+
+    with op.database() as db:
+        startup.open_instance_id(db, op.settings(), adopts_new=True)
+    op.show({"adopted": True}, "This node's instance id is the one of this database now.")

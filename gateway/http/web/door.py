@@ -1,0 +1,185 @@
+"""Connect, choose, done; and the page behind a back link. All of it behind sign-in."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from gateway.domain.errors import GatewayError, NotFound
+from gateway.domain.link_model import Account, Direction
+from gateway.domain.model import Principal
+from gateway.http.deps import Deps
+from gateway.http.engine_slot import EngineSlot
+from gateway.http.web.pages import check_form, page
+from gateway.providers.contract import SignInKind, Use
+from gateway.services import accounts, link_pages, links
+
+CALLBACK = "/connect/callback"
+_FACE = "web"
+
+
+def add(app: web.Application, deps: Deps, slot: EngineSlot) -> None:
+    """Add the pages."""
+    pages = _Pages(deps, slot)
+    app.router.add_get("/connect", pages.ask)
+    app.router.add_post("/connect", pages.begin)
+    app.router.add_get(CALLBACK, pages.callback)
+    app.router.add_get("/connect/{account}", pages.choose)
+    app.router.add_post("/connect/{account}", pages.link)
+    app.router.add_get("/connect/{account}/{link}", pages.done)
+    app.router.add_get("/o/{resource}/{marker}", pages.back_link)
+
+
+class _Pages:
+    def __init__(self, deps: Deps, slot: EngineSlot) -> None:
+        self._deps, self._slot = deps, slot
+
+    # -- connecting -----------------------------------------------------------------------------------
+
+    async def ask(self, request: web.Request) -> web.Response:
+        """Show what can be connected, and what is stored and why."""
+        await self._deps.sign_in.basic(request)
+        return self._ask(problem=None)
+
+    def _ask(self, *, problem: str | None) -> web.Response:
+        found = [
+            one
+            for one in self._slot.get().registry.providers.values()
+            if SignInKind.USER in one.sign_in.kinds
+        ]
+        status = 400 if problem else 200
+        # The form leads to the provider by a redirect, which form-action covers, too.
+        targets = " ".join(sorted({self._origin(one.name) for one in found} - {""}))
+        return page(
+            "connect.html",
+            status=status,
+            targets=targets,
+            providers=found,
+            terms=accounts.TERMS,
+            problem=problem,
+        )
+
+    def _origin(self, name: str) -> str:
+        pool = self._slot.get().accounts
+        address = urlsplit(pool.config(pool.provider(name)).get("auth_url", ""))
+        return f"{address.scheme}://{address.netloc}" if address.netloc else ""
+
+    async def begin(self, request: web.Request) -> web.Response:
+        """Send the browser to the provider's consent page."""
+        person = await self._deps.sign_in.basic(request)
+        check_form(request, self._deps.settings.base_url)
+        form = await request.post()
+        uses = frozenset(use for use in Use if use.value in {str(each) for each in form.getall("use", [])})
+        try:
+            challenge = await self._slot.get().connector.begin(
+                str(form.get("provider", "")),
+                principal_id=person.id,
+                redirect_uri=self._deps.settings.base_url + CALLBACK,
+                accepts_terms=form.get("terms") == "yes",
+                uses=uses or frozenset({Use.OWN_CALENDARS, Use.LIST}),
+            )
+        except GatewayError as error:
+            return self._ask(problem=str(error))
+        if challenge.url is None:
+            return self._ask(problem="This provider has no consent page; use `calgate account connect`.")
+        raise web.HTTPSeeOther(challenge.url)
+
+    async def callback(self, request: web.Request) -> web.Response:
+        """Take the browser back from the provider."""
+        person = await self._deps.sign_in.basic(request)
+        try:
+            account = await self._slot.get().connector.complete(
+                dict(request.query), actor=person.login, principal_id=person.id
+            )
+        except GatewayError as error:
+            return self._ask(problem=str(error))
+        raise web.HTTPSeeOther(f"/connect/{account.uuid}")
+
+    # -- choosing -------------------------------------------------------------------------------------
+
+    async def choose(self, request: web.Request) -> web.Response:
+        """Show the account's calendars and the resources that the person manages."""
+        person = await self._deps.sign_in.basic(request)
+        return await self._choose(person, await self._account(request, person), problem=None)
+
+    async def _choose(self, person: Principal, account: Account, *, problem: str | None) -> web.Response:
+        db = self._deps.db
+        return page(
+            "choose.html",
+            status=400 if problem else 200,
+            account=account,
+            calendars=await db.aread(accounts.calendars, account.id),
+            resources=await db.aread(link_pages.managed, person, face=_FACE),
+            problem=problem,
+        )
+
+    async def link(self, request: web.Request) -> web.Response:
+        """Make the link; its first sync begins at once."""
+        person = await self._deps.sign_in.basic(request)
+        check_form(request, self._deps.settings.base_url)
+        account = await self._account(request, person)
+        form = await request.post()
+        db, connector = self._deps.db, self._slot.get().connector
+        try:
+            calendar = await db.aread(
+                link_pages.managed_calendar, person, str(form.get("resource", "")), face=_FACE
+            )
+            chosen = str(form.get("calendar", ""))
+            row = int(chosen) if chosen.isdecimal() else await connector.dedicated_calendar(account, calendar)
+            made = await db.awrite(
+                links.add,
+                calendar,
+                account,
+                remote_calendar_id=row,
+                direction=link_pages.direction_of(str(form.get("direction", Direction.PUSH.value))),
+                actor=person.login,
+                now=self._deps.clock(),
+            )
+        except GatewayError as error:
+            return await self._choose(person, account, problem=str(error))
+        raise web.HTTPSeeOther(f"/connect/{account.uuid}/{made.uuid}")
+
+    async def done(self, request: web.Request) -> web.Response:
+        """Show how far the first sync has come."""
+        person = await self._deps.sign_in.basic(request)
+        account = await self._account(request, person)
+        try:
+            shown = await self._deps.db.aread(link_pages.progress, account, request.match_info["link"])
+        except NotFound:
+            raise web.HTTPNotFound from None
+        return page(
+            "done.html",
+            refresh_s=2 if shown.is_running else None,
+            link=shown.link,
+            resource=shown.resource,
+            copies=shown.copies,
+            parked=shown.parked,
+            problem=shown.link.error or shown.link.reason,
+            sentence=shown.sentence,
+            account_uuid=account.uuid,
+        )
+
+    async def _account(self, request: web.Request, person: Principal) -> Account:
+        try:
+            return await self._deps.db.aread(link_pages.own_account, person, request.match_info["account"])
+        except NotFound:
+            raise web.HTTPNotFound from None
+
+    # -- back links -----------------------------------------------------------------------------------
+
+    async def back_link(self, request: web.Request) -> web.Response:
+        """Show the object that a copy at a provider points to."""
+        person = await self._deps.sign_in.basic(request)
+        try:
+            shown = await self._deps.db.aread(
+                link_pages.object_page,
+                person,
+                request.match_info["resource"],
+                request.match_info["marker"],
+                face=_FACE,
+                now=self._deps.clock(),
+            )
+        except NotFound:
+            raise web.HTTPNotFound(text="There is nothing here, or nothing that you may see.\n") from None
+        return page("object.html", shown=shown)

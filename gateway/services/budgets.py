@@ -1,0 +1,18 @@
+"""Request budgets of accounts, shared by every node through the database."""
+
+from __future__ import annotations
+
+from gateway.domain.link_model import AccountId
+from gateway.store import buckets
+from gateway.store.database import Transaction
+
+
+def draw(tx: Transaction, account_id: AccountId, *, wanted: int, per_minute: float) -> tuple[int, int]:
+    """Take requests from the budget of an account; return (how many, milliseconds to wait if none)."""
+    return buckets.draw(
+        tx,
+        f"account:{account_id}",
+        wanted=wanted,
+        per_minute=per_minute,
+        capacity=max(20.0, per_minute / 10),
+    )

@@ -1,0 +1,270 @@
+"""What one run of a link works with, and both sides of an object as that link sees them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gateway.domain.errors import GatewayError, InvalidInput
+from gateway.domain.fingerprint import canonical, hash_of
+from gateway.domain.ical import parse_object
+from gateway.domain.link_model import Link, Mapping
+from gateway.domain.model import Calendar, CalendarObject, Classification, Window, from_epoch_s, to_epoch_s
+from gateway.domain.outbound import Sight, outbound, untakeable, wanted
+from gateway.domain.recurrence import expand
+from gateway.domain.sync_model import LocalView
+from gateway.providers.contract import ObjectKey, Presentation, Reminders, marker_of
+from gateway.providers.errors import Rejected
+from gateway.services.limits import Limits
+from gateway.services.objects import Origin
+from gateway.store import changes as change_store
+from gateway.store import links as link_store
+from gateway.store import mappings as mapping_store
+from gateway.store import objects as object_store
+from gateway.store import sync_log
+from gateway.store.database import Transaction
+from gateway.store.links import Claim
+
+_NO_LIMIT = sys.maxsize  # density was judged when the object was accepted
+Project = Callable[[bytes, Presentation], bytes]
+
+
+class LeaseLost(GatewayError):
+    """Another worker has taken this link over; this run stops without recording anything."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RunContext:
+    """One run of one link under its lease.
+
+    Attributes:
+        link: as it was when the run began; what changes meanwhile is in the database.
+        claim: the right to record.
+        calendar: the calendar here.
+        project: the plug-in's.
+        sight: what leaves.
+        presentation: how it is written there.
+        window: what the copies cover in this run.
+        instance_id: seed of every key.
+        run_id: for the log; 0 until the run is worth a row.
+        cause: why it runs.
+        counts: what it did.
+    """
+
+    link: Link
+    claim: Claim
+    calendar: Calendar
+    project: Project
+    sight: Sight
+    presentation: Presentation
+    window: Window
+    instance_id: str
+    limits: Limits
+    public_url: str | None = None
+    run_id: int = 0
+    cause: str = "change"
+    counts: dict[str, int] = field(default_factory=dict)
+    _markers: dict[str, str] | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Return who writes here in this run."""
+        return Origin(label=f"link:{self.link.uuid}")
+
+    def key(self, uid: str) -> ObjectKey:
+        """Return who an object is at the provider, for ever."""
+        return ObjectKey(instance_id=self.instance_id, resource_uuid=self.calendar.resource.uuid, uid=uid)
+
+    def count(self, what: str, by: int = 1) -> None:
+        """Add to what the run did."""
+        self.counts[what] = self.counts.get(what, 0) + by
+
+    def uid_of_marker(self, tx: Transaction, marker: str) -> str | None:
+        """Return the UID that a marker stands for: of an object here, of a mapping, or of a tombstone."""
+        if self._markers is None:
+            uids = set(object_store.uids(tx, self.link.calendar_id))
+            uids.update(change_store.deleted_uids(tx, self.link.calendar_id))
+            after = ""
+            while page := mapping_store.uids_page(tx, self.link.id, after_uid=after):
+                uids.update(page)
+                after = page[-1]
+            self._markers = {marker_of(uid): uid for uid in uids}
+        return self._markers.get(marker)
+
+    def presentation_of(self, uid: str) -> Presentation:
+        """Return how one object is written: with its own back link."""
+        link = back_link(self.public_url, self.calendar, uid) if self.link.policy.back_link else None
+        one = self.presentation
+        return Presentation(
+            zone=one.zone, guests=one.guests, reminders=one.reminders, color=one.color, back_link=link
+        )
+
+
+def back_link(public_url: str | None, calendar: Calendar, uid: str) -> str | None:
+    """Return the address of an object's page here; it tells nothing without signing in."""
+    if public_url is None:
+        return None
+    return f"{public_url}/o/{calendar.resource.uuid}/{marker_of(uid)}"
+
+
+def presentation(link: Link, calendar: Calendar) -> Presentation:
+    """Return how a link wants its objects written, back links apart."""
+    policy = link.policy
+    return Presentation(
+        zone=calendar.resource.zone,
+        guests=policy.sends_guests,
+        reminders=Reminders(policy.reminders.value),
+        color=policy.color or calendar.resource.color,
+    )
+
+
+def sight(link: Link, calendar: Calendar, public_url: str | None) -> Sight:
+    """Return what a link may show."""
+    return Sight(policy=link.policy, resource_name=calendar.resource.name, back_link=public_url)
+
+
+def window_of(link: Link, now: datetime) -> Window:
+    """Return what the copies of a link cover on the UTC day of ``now``."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return Window(
+        start=midnight - timedelta(days=link.policy.past_days),
+        end=midnight + timedelta(days=link.policy.future_days + 1),
+    )
+
+
+def held(tx: Transaction, ctx: RunContext) -> None:
+    """Make sure that the lease is ours until the transaction ends.
+
+    Raises:
+        LeaseLost: it is not.
+    """
+    if not link_store.holds(tx, ctx.claim):
+        raise LeaseLost
+
+
+def begin_run(tx: Transaction, ctx: RunContext, *, now: datetime) -> None:
+    """Give the run its row in the log once there is something to tell."""
+    if not ctx.run_id:
+        ctx.run_id = sync_log.begin_run(tx, ctx.link.id, cause=ctx.cause, now=now)
+
+
+def content_hash(ical: bytes) -> str:
+    """Return the hash of the canonical form.
+
+    Raises:
+        InvalidInput: not one calendar object.
+    """
+    return hash_of(canonical(ical))
+
+
+def local_view(ctx: RunContext, stored: CalendarObject) -> LocalView:
+    """Return one object here as the link sees it."""
+    is_masked = stored.classification is not Classification.PUBLIC
+    is_wanted = wanted(stored, ctx.link.policy) and in_window(ctx, stored)
+    untaken = untakeable(ctx.link.policy, is_masked=is_masked)
+    if stored.component != "VEVENT":
+        return LocalView(stored=stored, ours=None, ours_hash="", is_wanted=False, untakeable=untaken)
+    try:
+        shown = ctx.project(outbound(stored, ctx.sight), ctx.presentation_of(stored.uid))
+        return LocalView(
+            stored=stored,
+            ours=shown,
+            ours_hash=content_hash(shown),
+            is_wanted=is_wanted,
+            untakeable=untaken,
+        )
+    except (Rejected, InvalidInput, ValueError) as error:
+        reason = str(error) if isinstance(error, GatewayError) else "it cannot be read"
+        return LocalView(
+            stored=stored,
+            ours=None,
+            ours_hash=stored.etag.strip('"'),
+            is_wanted=is_wanted,
+            rejected=reason,
+            untakeable=untaken,
+        )
+
+
+def in_window(ctx: RunContext, stored: CalendarObject) -> bool:
+    """Return whether any occurrence lies in the link's window; a series is in it as a whole."""
+    start, end = epoch_window(ctx.window)
+    if stored.first_start is not None and stored.first_start >= end:
+        return False
+    if stored.last_end is not None and stored.last_end < start:
+        return False
+    if not stored.is_recurring:
+        return stored.first_start is not None
+    parsed = parse_object(stored.ical, max_bytes=max(len(stored.ical), 1))
+    zone = ZoneInfo(ctx.calendar.resource.zone)
+    return bool(expand(parsed, zone=zone, window=ctx.window, limit=_NO_LIMIT).occurrences)
+
+
+def views(
+    tx: Transaction, ctx: RunContext, uids: Iterable[str]
+) -> tuple[dict[str, LocalView], dict[str, Mapping]]:
+    """Return objects here and mappings by UID."""
+    wanted_uids = list(dict.fromkeys(uids))
+    stored = object_store.by_uids(tx, ctx.link.calendar_id, wanted_uids)
+    return (
+        {one.uid: local_view(ctx, one) for one in stored},
+        mapping_store.by_uids(tx, ctx.link.id, wanted_uids),
+    )
+
+
+def log_line(
+    ctx: RunContext,
+    *,
+    now: datetime,
+    side: str,
+    action: str,
+    uid: str,
+    remote_id: str | None,
+    before: str | None = None,
+    after: str | None = None,
+    fields: Iterable[str] = (),
+    cause: str | None = None,
+) -> dict[str, Any]:
+    """Return one line of the link's log."""
+    return {
+        "link_id": ctx.link.id,
+        "run_id": ctx.run_id or None,
+        "at_utc": now,
+        "side": side,
+        "action": action,
+        "cause": (cause or ctx.cause)[:64],
+        "uid": uid,
+        "remote_id": remote_id,
+        "before_hash": before,
+        "after_hash": after,
+        "fields": list(fields),
+    }
+
+
+def epoch_window(window: Window) -> tuple[int, int]:
+    """Return a window in epoch seconds."""
+    return to_epoch_s(window.start), to_epoch_s(window.end)
+
+
+def stored_window(link: Link) -> Window | None:
+    """Return what the copies of a link covered after its last run."""
+    if link.window_from is None or link.window_to is None:
+        return None
+    return Window(start=from_epoch_s(link.window_from), end=from_epoch_s(link.window_to))
+
+
+def park_here(tx: Transaction, ctx: RunContext, view: LocalView, *, reason: str, now: datetime) -> None:
+    """Put an object here aside: the provider does not take it."""
+    sync_log.park(
+        tx,
+        ctx.link.id,
+        sync_log.HERE,
+        view.stored.uid,
+        content_hash=view.ours_hash,
+        reason=reason,
+        now=now,
+    )
+    ctx.count("parked")

@@ -1,0 +1,315 @@
+"""The frame of a run: its beginning under the lease, its end, and what an error makes of link and account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.domain.errors import NotFound
+from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkId, LinkState
+from gateway.services.limits import Limits
+from gateway.services.sync_context import (
+    Project,
+    RunContext,
+    epoch_window,
+    held,
+    presentation,
+    sight,
+    stored_window,
+    window_of,
+)
+from gateway.store import accounts as account_store
+from gateway.store import audit, sync_log, watches
+from gateway.store import calendars as calendar_store
+from gateway.store import links as link_store
+from gateway.store.database import Transaction
+from gateway.store.links import Claim
+
+LEASE_MS = 30_000
+FULL_COMPARE = timedelta(days=7)  # cursors and webhooks can lose something; a full compare cannot
+
+__all__ = ["Claim", "Start"]
+
+Claims = list[Claim]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What a worker needs to begin.
+
+    Attributes:
+        must_pull: the rhythm, a hint or a full compare says that the provider is asked.
+        must_compare: all objects are compared, not only changed ones.
+        is_approved: a person has approved what the guard stopped.
+    """
+
+    link: Link
+    account: Account
+    now_ms: int
+    must_pull: bool
+    must_compare: bool
+    approved: dict[str, Any] | None
+    has_watch: bool
+
+
+def claim(tx: Transaction, *, limit: int, per_account: int) -> Claims:
+    """Take due links; see ``store.links``."""
+    return link_store.claim(tx, limit=limit, per_account=per_account, lease_ms=LEASE_MS)
+
+
+def renew(tx: Transaction, claims: Sequence[Claim]) -> list[Claim]:
+    """Prolong leases; return those that were lost."""
+    return [one for one in claims if not link_store.renew(tx, one, lease_ms=LEASE_MS)]
+
+
+def release(tx: Transaction, claims: Sequence[Claim]) -> None:
+    """Give links back untouched."""
+    link_store.release_all(tx, claims)
+
+
+def sweep(tx: Transaction) -> int:
+    """Find what no wake-up has found; see ``store.links``."""
+    return link_store.sweep(tx)
+
+
+def next_due_ms(tx: Transaction) -> int | None:
+    """Return how long until a link is due; None for never."""
+    return link_store.next_due_ms(tx)
+
+
+def start(tx: Transaction, held_claim: Claim, *, now: datetime) -> Start | None:
+    """Return what a run begins with; None where the link has gone or was stopped meanwhile."""
+    link = link_store.get(tx, held_claim.link_id)
+    if link is None or link.token != held_claim.token or not link.state.runs:
+        return None
+    account = account_store.get(tx, link.account_id)
+    if account is None or account.state is not AccountState.CONNECTED:
+        return None
+    calendar = calendar_store.get(tx, link.calendar_id)
+    now_ms = link_store.clock_ms(tx)
+    is_old = link.compared_at_utc is not None and now - link.compared_at_utc > FULL_COMPARE
+    must_compare = link.is_full or is_old or link.pushed_seq < calendar.min_seq
+    return Start(
+        link=link,
+        account=account,
+        now_ms=now_ms,
+        must_pull=must_compare or link.pull_at_ms <= now_ms,
+        must_compare=must_compare,
+        approved=sync_log.newest_plan(tx, link.id, state="approved"),
+        has_watch=watches.is_live(tx, link.id, now=now),
+    )
+
+
+def context(
+    tx: Transaction,
+    begun: Start,
+    held_claim: Claim,
+    *,
+    project: Project,
+    instance_id: str,
+    limits: Limits,
+    public_url: str | None,
+    now: datetime,
+) -> RunContext:
+    """Return what one run works with."""
+    link = begun.link
+    calendar = calendar_store.get(tx, link.calendar_id)
+    window = window_of(link, now)
+    cause = "first sync" if link.state is LinkState.FIRST_SYNC else "change"
+    if begun.must_compare and link.state is not LinkState.FIRST_SYNC:
+        cause = "full compare"
+    return RunContext(
+        link=link,
+        claim=held_claim,
+        calendar=calendar,
+        project=project,
+        sight=sight(link, calendar, public_url),
+        presentation=presentation(link, calendar),
+        window=window,
+        instance_id=instance_id,
+        limits=limits,
+        public_url=public_url,
+        cause=cause,
+    )
+
+
+def window_rolled(ctx: RunContext) -> bool:
+    """Return whether the day has moved the window since the last run."""
+    return stored_window(ctx.link) != ctx.window
+
+
+def preview_context(
+    tx: Transaction,
+    link_id: LinkId,
+    *,
+    project: Project,
+    instance_id: str,
+    limits: Limits,
+    public_url: str | None,
+    now: datetime,
+) -> tuple[RunContext, Account]:
+    """Return what a preview works with: a run without a lease, which can record nothing.
+
+    Raises:
+        NotFound: the link or its account is gone.
+    """
+    link = link_store.get(tx, link_id)
+    account = account_store.get(tx, link.account_id) if link is not None else None
+    if link is None or account is None:
+        raise NotFound("The link is gone.")
+    calendar = calendar_store.get(tx, link.calendar_id)
+    ctx = RunContext(
+        link=link,
+        claim=Claim(link_id=link.id, account_id=account.id, token=-1, wake=-1),
+        calendar=calendar,
+        project=project,
+        sight=sight(link, calendar, public_url),
+        presentation=presentation(link, calendar),
+        window=window_of(link, now),
+        instance_id=instance_id,
+        limits=limits,
+        public_url=public_url,
+        cause="preview",
+    )
+    return ctx, account
+
+
+def note_progress(tx: Transaction, ctx: RunContext, *, done: int, total: int) -> None:
+    """Let people see how far a long run has come."""
+    held(tx, ctx)
+    link_store.change_held(tx, ctx.claim, {"done": done, "total": max(done, total)})
+
+
+def save(tx: Transaction, ctx: RunContext, values: Mapping[str, Any]) -> None:
+    """Change columns of the link under the lease."""
+    held(tx, ctx)
+    link_store.change_held(tx, ctx.claim, values)
+
+
+def finish(
+    tx: Transaction,
+    ctx: RunContext,
+    *,
+    begun: Start,
+    next_pull_ms: int,
+    now: datetime,
+    outcome: str = "ok",
+) -> bool:
+    """End a run that went well; False where the lease was lost."""
+    values: dict[str, Any] = {
+        "fails": 0,
+        "error": None,
+        "reason": None,
+        "pull_at": next_pull_ms,
+        "synced_at_utc": now,
+    }
+    if ctx.link.state is LinkState.FIRST_SYNC:
+        values["state"] = LinkState.ACTIVE.value
+    if begun.approved is not None:
+        sync_log.decide_plan(tx, begun.approved["id"], state="applied", actor="worker", now=now)
+    if ctx.run_id:
+        sync_log.end_run(tx, ctx.run_id, outcome=outcome, counts=ctx.counts, now=now)
+    return link_store.finish(tx, ctx.claim, next_ms=next_pull_ms, values=values)
+
+
+def fail(
+    tx: Transaction,
+    held_claim: Claim,
+    *,
+    delay_ms: int,
+    error: str,
+    now: datetime,
+    run: RunContext | None = None,
+    state: LinkState | None = None,
+    delays_account: bool = False,
+) -> bool:
+    """End a run that did not go well: try again after a while, or stop the link in ``state``."""
+    link = link_store.get(tx, held_claim.link_id)
+    if link is None:
+        return False
+    until = link_store.clock_ms(tx) + delay_ms
+    values: dict[str, Any] = {"fails": link.fails + 1, "error": error, "not_before": until}
+    if state is not None:
+        values |= {"state": state.value, "reason": error, "is_runnable": state.runs}
+        _notice(tx, link, state, now)
+    if run is not None and run.run_id:
+        sync_log.end_run(tx, run.run_id, outcome="failed", counts=run.counts, now=now)
+    is_ours = link_store.finish(tx, held_claim, next_ms=until, values=values)
+    if is_ours and delays_account:
+        link_store.delay_account(tx, link.account_id, delay_ms=delay_ms)
+    return is_ours
+
+
+def release_idle(tx: Transaction, held_claim: Claim) -> None:
+    """Give back a link that must not run now: it was stopped after it had been claimed."""
+    link_store.finish(tx, held_claim, next_ms=None, values={})
+
+
+def end_guarded(tx: Transaction, held_claim: Claim, *, run: RunContext | None, now: datetime) -> None:
+    """End a run that the guard has stopped."""
+    if run is not None and run.run_id:
+        sync_log.end_run(tx, run.run_id, outcome="guarded", counts=run.counts, now=now)
+    link_store.finish(tx, held_claim, next_ms=None, values={})
+
+
+def _notice(tx: Transaction, link: Link, state: LinkState, now: datetime) -> None:
+    """Tell once that a link stands still."""
+    if link.state is not state:
+        audit.record(
+            tx,
+            now=now,
+            actor="worker",
+            action=f"link.{state.value}",
+            target_kind="link",
+            target=link.uuid,
+            detail={},
+        )
+
+
+def stop_account(
+    tx: Transaction, account_id: AccountId, state: AccountState, *, reason: str, now: datetime
+) -> bool:
+    """Stop every link of an account until a person acts; True where that is news: one notice, not many."""
+    account = account_store.get(tx, account_id)
+    if account is None:
+        raise NotFound("The account is gone.")
+    is_news = account_store.set_state(tx, account_id, state, reason)
+    link_store.refresh_runnable(tx, account_id)
+    if is_news:
+        audit.record(
+            tx,
+            now=now,
+            actor="worker",
+            action=f"account.{state.value}",
+            target_kind="account",
+            target=account.uuid,
+            detail={"provider": account.provider},
+        )
+    return is_news
+
+
+def guard_stops(
+    tx: Transaction, ctx: RunContext, planned: Sequence[Mapping[str, Any]], *, now: datetime
+) -> str:
+    """Keep a large deletion as a plan that waits for a person; return the plan's uuid."""
+    held(tx, ctx)
+    plan_uuid = sync_log.open_plan(tx, ctx.link.id, reason="guard", items=planned, now=now)
+    link_store.change_held(
+        tx,
+        ctx.claim,
+        {
+            "state": LinkState.WAITING.value,
+            "is_runnable": False,
+            "reason": f"{len(planned)} deletions wait for a person; see `calgate link plan`.",
+        },
+    )
+    _notice(tx, ctx.link, LinkState.WAITING, now)
+    return plan_uuid
+
+
+def window_values(ctx: RunContext) -> dict[str, int]:
+    """Return the columns that say what the copies cover now."""
+    start_s, end_s = epoch_window(ctx.window)
+    return {"window_from": start_s, "window_to": end_s}

@@ -1,0 +1,344 @@
+"""Links as work: waking, claiming, renewing and finishing (engine.md §3.4), and their rows.
+
+There is no job table. The change log and ``pushed_seq`` are the work; a row says when its link is due and
+who has it. Every time in these statements is the database's own clock. ``wake`` counts wake-ups, so that one
+that comes while a link runs is seen at its end; ``token`` rises with each claim and fences a node that slept
+through its lease. PostgreSQL skips rows that another node holds, SQLite has one writer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, text, update
+
+from gateway.domain.link_model import (
+    AccountId,
+    Direction,
+    Link,
+    LinkId,
+    LinkState,
+    Role,
+    policy_from_json,
+)
+from gateway.domain.model import CalendarId
+from gateway.store.database import Transaction
+from gateway.store.schema import calendar
+from gateway.store.schema_sync import account, link, remote_calendar
+
+_CLOCK = {
+    True: "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS bigint)",
+    False: "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+}
+_SCANNED = 1000  # due links looked at by one claim
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to run one link until the lease ends."""
+
+    link_id: LinkId
+    account_id: AccountId
+    token: int
+    wake: int
+
+
+def clock_ms(tx: Transaction) -> int:
+    """Return the database's clock in whole milliseconds since 1970."""
+    now: int = tx.execute(text(f"SELECT {_CLOCK[tx.is_postgresql]}")).scalar_one()
+    return now
+
+
+# -- the three statements -----------------------------------------------------------------------------
+
+
+def wake(tx: Transaction, calendar_id: CalendarId) -> None:
+    """Make every pushing link of a calendar due; part of the transaction that changed it."""
+    clock = _CLOCK[tx.is_postgresql]
+    least = "least" if tx.is_postgresql else "min"
+    woken = tx.execute(
+        text(
+            f"UPDATE link SET due_at = {least}(coalesce(due_at, {clock}), {clock}), wake = wake + 1"  # noqa: S608 - constants
+            " WHERE calendar_id = :calendar_id AND direction <> 'pull'"
+        ),
+        {"calendar_id": calendar_id},
+    )
+    if woken.rowcount:
+        tx.hint_work()
+
+
+def claim(tx: Transaction, *, limit: int, per_account: int, lease_ms: int) -> list[Claim]:
+    """Take up to ``limit`` due links, at most ``per_account`` of one account; longest waiting first."""
+    clock = _CLOCK[tx.is_postgresql]
+    ready = (
+        f"is_runnable AND due_at <= {clock} AND not_before <= {clock}"
+        f" AND (lease_until IS NULL OR lease_until < {clock})"
+    )
+    locking = " FOR UPDATE OF l SKIP LOCKED" if tx.is_postgresql else ""
+    rows = tx.execute(
+        text(
+            # The first part only ranks; the second decides again on the row it has locked.
+            f"""
+            WITH r AS (
+                SELECT id, due_at, row_number() OVER (PARTITION BY account_id ORDER BY due_at, id) AS place,
+                    (SELECT count(*) FROM link x
+                     WHERE x.account_id = w.account_id AND x.lease_until >= {clock}) AS running
+                FROM (
+                    SELECT id, due_at, account_id FROM link WHERE {ready} ORDER BY due_at LIMIT {_SCANNED}
+                ) w
+            ), c AS (
+                SELECT l.id FROM link l JOIN r ON r.id = l.id
+                WHERE r.place + r.running <= :per_account AND l.is_runnable AND l.due_at <= {clock}
+                  AND l.not_before <= {clock} AND (l.lease_until IS NULL OR l.lease_until < {clock})
+                ORDER BY r.due_at LIMIT :limit{locking}
+            )
+            UPDATE link SET lease_until = {clock} + :lease, due_at = {clock} + :lease, token = token + 1
+            WHERE id IN (SELECT id FROM c)
+            RETURNING id, account_id, token, wake
+            """  # noqa: S608 - constants
+        ),
+        {"limit": limit, "per_account": per_account, "lease": lease_ms},
+    )
+    return [
+        Claim(link_id=LinkId(row.id), account_id=AccountId(row.account_id), token=row.token, wake=row.wake)
+        for row in rows
+    ]
+
+
+def renew(tx: Transaction, held: Claim, *, lease_ms: int) -> bool:
+    """Prolong a lease; False where it is not ours any more: stop at once."""
+    clock = _CLOCK[tx.is_postgresql]
+    changed = tx.execute(
+        text(f"UPDATE link SET lease_until = {clock} + :lease WHERE id = :id AND token = :token"),  # noqa: S608 - constants
+        {"lease": lease_ms, "id": held.link_id, "token": held.token},
+    )
+    return bool(changed.rowcount)
+
+
+def finish(tx: Transaction, held: Claim, *, next_ms: int | None, values: Mapping[str, Any]) -> bool:
+    """Give a link back; due now where it was woken meanwhile, else at ``next_ms``. False: it was lost."""
+    clock = text(_CLOCK[tx.is_postgresql])
+    statement = (
+        update(link)
+        .where(link.c.id == held.link_id, link.c.token == held.token)
+        .values(
+            lease_until=None,
+            due_at=text(f"CASE WHEN wake <> {int(held.wake)} THEN {clock.text} ELSE :next_ms END"),
+            **values,
+        )
+    )
+    return bool(tx.execute(statement, {"next_ms": next_ms}).rowcount)
+
+
+def holds(tx: Transaction, held: Claim) -> bool:
+    """Return whether the lease is still ours; PostgreSQL keeps it so until the transaction ends."""
+    query = select(link.c.id).where(link.c.id == held.link_id, link.c.token == held.token)
+    if tx.is_postgresql:
+        query = query.with_for_update()
+    return tx.execute(query).first() is not None
+
+
+def change_held(tx: Transaction, held: Claim, values: Mapping[str, Any]) -> bool:
+    """Change columns of a link that we hold; False where the lease was lost."""
+    statement = update(link).where(link.c.id == held.link_id, link.c.token == held.token)
+    return bool(tx.execute(statement.values(**values)).rowcount)
+
+
+def release_all(tx: Transaction, claims: Iterable[Claim]) -> None:
+    """Give links back that were claimed and not begun; they stay due."""
+    clock = _CLOCK[tx.is_postgresql]
+    for held in claims:
+        tx.execute(
+            text(f"UPDATE link SET lease_until = NULL, due_at = {clock} WHERE id = :id AND token = :token"),  # noqa: S608 - constants
+            {"id": held.link_id, "token": held.token},
+        )
+
+
+def sweep(tx: Transaction) -> int:
+    """Make links due whose calendar is ahead of them although nobody woke them; return how many."""
+    clock = _CLOCK[tx.is_postgresql]
+    swept = tx.execute(
+        text(
+            f"UPDATE link SET due_at = {clock} WHERE is_runnable AND lease_until IS NULL"  # noqa: S608 - constants
+            f" AND (due_at IS NULL OR due_at > {clock}) AND direction <> 'pull'"
+            " AND pushed_seq < (SELECT seq FROM calendar WHERE calendar.id = link.calendar_id)"
+        )
+    )
+    count: int = swept.rowcount
+    return count
+
+
+def next_due_ms(tx: Transaction) -> int | None:
+    """Return how many milliseconds remain until a link can be claimed; 0 for now, None for never."""
+    latest = "greatest" if tx.is_postgresql else "max"
+    due = tx.execute(
+        text(
+            f"SELECT min({latest}(due_at, not_before, coalesce(lease_until, 0))) FROM link"  # noqa: S608 - constants
+            " WHERE is_runnable AND due_at IS NOT NULL"
+        )
+    ).scalar()
+    return None if due is None else max(0, int(due) - clock_ms(tx))
+
+
+# -- accounts that must wait --------------------------------------------------------------------------
+
+
+def delay_account(tx: Transaction, account_id: AccountId, *, delay_ms: int) -> None:
+    """Let no link of an account run before ``delay_ms`` have passed; wake-ups do not shorten it."""
+    until = clock_ms(tx) + delay_ms
+    tx.execute(
+        update(link)
+        .where(link.c.account_id == account_id, link.c.not_before < until)
+        .values(not_before=until)
+    )
+
+
+def wake_account(tx: Transaction, account_id: AccountId) -> None:
+    """Make every link of an account due now, whatever it waited for."""
+    tx.execute(
+        update(link)
+        .where(link.c.account_id == account_id)
+        .values(due_at=clock_ms(tx), not_before=0, fails=0, wake=link.c.wake + 1)
+    )
+    tx.hint_work()
+
+
+def refresh_runnable(tx: Transaction, account_id: AccountId) -> None:
+    """Bring ``is_runnable`` in line with the states of an account and its links."""
+    state = select(account.c.state).where(account.c.id == account_id).scalar_subquery()
+    runs = [each.value for each in LinkState if each.runs]
+    tx.execute(
+        update(link)
+        .where(link.c.account_id == account_id)
+        .values(is_runnable=link.c.state.in_(runs) & (state == "connected"))
+    )
+
+
+# -- rows ---------------------------------------------------------------------------------------------
+
+
+def _query() -> Any:
+    return (
+        select(
+            link,
+            remote_calendar.c.remote_id.label("remote_id"),
+            remote_calendar.c.name.label("remote_name"),
+            account.c.provider.label("provider"),
+        )
+        .join(remote_calendar, remote_calendar.c.id == link.c.remote_calendar_id)
+        .join(account, account.c.id == link.c.account_id)
+    )
+
+
+def link_from_row(row: Row[Any]) -> Link:
+    """Build the link from a row of this module's query."""
+    return Link(
+        id=LinkId(row.id),
+        uuid=row.uuid,
+        calendar_id=CalendarId(row.calendar_id),
+        account_id=AccountId(row.account_id),
+        remote_calendar_id=row.remote_calendar_id,
+        remote_id=row.remote_id,
+        remote_name=row.remote_name,
+        provider=row.provider,
+        direction=Direction(row.direction),
+        role=Role(row.role),
+        policy=policy_from_json(row.policy),
+        state=LinkState(row.state),
+        reason=row.reason,
+        pushed_seq=row.pushed_seq,
+        cursor=row.cursor,
+        is_full=bool(row.is_full),
+        window_from=row.window_from,
+        window_to=row.window_to,
+        pull_at_ms=row.pull_at,
+        due_at_ms=row.due_at,
+        not_before_ms=row.not_before,
+        token=row.token,
+        wake=row.wake,
+        fails=row.fails,
+        error=row.error,
+        done=row.done,
+        total=row.total,
+        synced_at_utc=row.synced_at_utc,
+        compared_at_utc=row.compared_at_utc,
+    )
+
+
+def get(tx: Transaction, link_id: LinkId) -> Link | None:
+    """Return a link, or None."""
+    row = tx.execute(_query().where(link.c.id == link_id)).one_or_none()
+    return link_from_row(row) if row is not None else None
+
+
+def by_uuid(tx: Transaction, prefix: str) -> list[Link]:
+    """Return the links whose uuid begins so: none, one, or several."""
+    rows = tx.execute(_query().where(func.substr(link.c.uuid, 1, len(prefix)) == prefix).limit(2))
+    return [link_from_row(row) for row in rows]
+
+
+def listing(
+    tx: Transaction, *, calendar_id: CalendarId | None = None, account_id: AccountId | None = None
+) -> list[Link]:
+    """Return links in the order they were made."""
+    query = _query().order_by(link.c.id)
+    if calendar_id is not None:
+        query = query.where(link.c.calendar_id == calendar_id)
+    if account_id is not None:
+        query = query.where(link.c.account_id == account_id)
+    return [link_from_row(row) for row in tx.execute(query)]
+
+
+def insert_one(tx: Transaction, values: Mapping[str, Any]) -> LinkId:
+    """Insert a link that is due now and return its id."""
+    now = clock_ms(tx)
+    defaults: dict[str, Any] = {
+        "pushed_seq": 0,
+        "is_full": True,
+        "pull_at": 0,
+        "due_at": now,
+        "not_before": 0,
+        "token": 0,
+        "wake": 0,
+        "fails": 0,
+        "done": 0,
+        "total": 0,
+    }
+    statement = insert(link).values(**(defaults | dict(values))).returning(link.c.id)
+    return LinkId(tx.execute(statement).scalar_one())
+
+
+def change(tx: Transaction, link_id: LinkId, values: Mapping[str, Any]) -> None:
+    """Change columns of a link and make it due, so that a worker sees it."""
+    tx.execute(
+        update(link).where(link.c.id == link_id).values(due_at=clock_ms(tx), wake=link.c.wake + 1, **values)
+    )
+    tx.hint_work()
+
+
+def remove(tx: Transaction, link_id: LinkId) -> None:
+    """Delete a link with its mappings, busy periods and log."""
+    tx.execute(delete(link).where(link.c.id == link_id))
+
+
+def behind(tx: Transaction, link_ids: Sequence[LinkId]) -> dict[LinkId, int]:
+    """Return by how many changes links lag behind their calendars."""
+    query = (
+        select(link.c.id, calendar.c.seq - link.c.pushed_seq)
+        .join(calendar, calendar.c.id == link.c.calendar_id)
+        .where(link.c.id.in_(link_ids))
+    )
+    return {LinkId(row[0]): int(row[1]) for row in tx.execute(query)}
+
+
+def pause_all(tx: Transaction, *, state: LinkState, reason: str) -> int:
+    """Put every link into one state without a cursor, with a full compare before it; return how many."""
+    changed = tx.execute(
+        update(link).values(
+            state=state.value, reason=reason, is_runnable=False, cursor=None, is_full=True, lease_until=None
+        )
+    )
+    count: int = changed.rowcount
+    return count

@@ -1,0 +1,154 @@
+"""Mappings: what each link knows about each object at the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Dict
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from gateway.domain.link_model import Link, LinkId, Mapping
+from gateway.store.database import Transaction
+from gateway.store.schema_sync import link, mapping
+
+_BATCH = 500
+
+
+def mapping_from_row(row: Row[Any]) -> Mapping:
+    """Build the mapping from a whole row."""
+    sent = bytes(row.sent)
+    return Mapping(
+        id=row.id,
+        uid=row.uid,
+        state=row.state,
+        remote_id=row.remote_id,
+        version=row.version,
+        memo=bytes(row.memo),
+        sent=sent,
+        sent_hash=row.sent_hash,
+        base=bytes(row.base) if row.base is not None else sent,
+        base_hash=row.base_hash,
+        drift_hash=row.drift_hash,
+        is_ours=bool(row.is_ours),
+        has_guests=bool(row.has_guests),
+        is_dirty=bool(row.is_dirty),
+    )
+
+
+def by_uids(tx: Transaction, link_id: LinkId, uids: Iterable[str]) -> dict[str, Mapping]:
+    """Return mappings by UID."""
+    return {one.uid: one for one in _many(tx, link_id, mapping.c.uid, uids)}
+
+
+def by_remote_ids(tx: Transaction, link_id: LinkId, remote_ids: Iterable[str]) -> dict[str, Mapping]:
+    """Return mappings by remote id."""
+    found = _many(tx, link_id, mapping.c.remote_id, remote_ids)
+    return {one.remote_id: one for one in found if one.remote_id is not None}
+
+
+def dirty(tx: Transaction, link_id: LinkId, *, limit: int, after_uid: str = "") -> list[str]:
+    """Return UIDs that must be sent again, in order."""
+    query = select(mapping.c.uid).where(
+        mapping.c.link_id == link_id, mapping.c.is_dirty, mapping.c.uid > after_uid
+    )
+    return list(tx.execute(query.order_by(mapping.c.uid).limit(limit)).scalars())
+
+
+def page(tx: Transaction, link_id: LinkId, *, after_id: int = 0, limit: int = _BATCH) -> list[Mapping]:
+    """Return mappings in the order of their ids."""
+    query = (
+        select(mapping)
+        .where(mapping.c.link_id == link_id, mapping.c.id > after_id)
+        .order_by(mapping.c.id)
+        .limit(limit)
+    )
+    return [mapping_from_row(row) for row in tx.execute(query)]
+
+
+def uids_page(tx: Transaction, link_id: LinkId, *, after_uid: str, limit: int = _BATCH) -> list[str]:
+    """Return UIDs that have a mapping, in order."""
+    query = select(mapping.c.uid).where(mapping.c.link_id == link_id, mapping.c.uid > after_uid)
+    return list(tx.execute(query.order_by(mapping.c.uid).limit(limit)).scalars())
+
+
+def remote_ids(tx: Transaction, link_id: LinkId) -> set[str]:
+    """Return every remote id that is mapped."""
+    query = select(mapping.c.remote_id).where(mapping.c.link_id == link_id, mapping.c.remote_id.is_not(None))
+    return set(tx.execute(query).scalars())
+
+
+def count(tx: Transaction, link_id: LinkId) -> int:
+    """Return how many copies a link has."""
+    query = select(func.count()).select_from(mapping).where(mapping.c.link_id == link_id)
+    total: int = tx.execute(query).scalar_one()
+    return total
+
+
+def save(tx: Transaction, link_id: LinkId, uid: str, values: Dict[str, Any]) -> None:
+    """Insert or change one mapping; a base equal to what was sent is stored once."""
+    values = dict(values)
+    if "base" in values and values["base"] == values.get("sent"):
+        values["base"] = None
+    changed = tx.execute(
+        update(mapping).where(mapping.c.link_id == link_id, mapping.c.uid == uid).values(**values)
+    )
+    if not changed.rowcount:
+        defaults: dict[str, Any] = {
+            "memo": b"",
+            "is_ours": False,
+            "has_guests": False,
+            "is_dirty": False,
+            "state": "ok",
+        }
+        tx.execute(insert(mapping).values(**(defaults | values | {"link_id": link_id, "uid": uid})))
+
+
+def drop(tx: Transaction, link_id: LinkId, uid: str) -> None:
+    """Forget one mapping."""
+    tx.execute(delete(mapping).where(mapping.c.link_id == link_id, mapping.c.uid == uid))
+
+
+def free_remote_id(tx: Transaction, link_id: LinkId, remote_id: str, *, but_uid: str) -> None:
+    """Take a remote id from whatever other object holds it, so that it can be mapped anew."""
+    tx.execute(
+        update(mapping)
+        .where(mapping.c.link_id == link_id, mapping.c.remote_id == remote_id, mapping.c.uid != but_uid)
+        .values(remote_id=None)
+    )
+
+
+def mark_dirty(tx: Transaction, link_id: LinkId) -> int:
+    """Have every copy of a link compared and sent again where it differs; return how many there are."""
+    total: int = tx.execute(
+        update(mapping).where(mapping.c.link_id == link_id).values(is_dirty=True)
+    ).rowcount
+    return total
+
+
+def _many(tx: Transaction, link_id: LinkId, column: Any, values: Iterable[str]) -> Iterator[Mapping]:
+    wanted = list(dict.fromkeys(values))
+    for start in range(0, len(wanted), _BATCH):
+        query = select(mapping).where(
+            mapping.c.link_id == link_id, column.in_(wanted[start : start + _BATCH])
+        )
+        for row in tx.execute(query):
+            yield mapping_from_row(row)
+
+
+def held_by_others(tx: Transaction, one: Link, remote_ids: Iterable[str]) -> set[str]:
+    """Return which of these events other links to the same remote calendar have written."""
+    wanted = list(remote_ids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), _BATCH):
+        query = (
+            select(mapping.c.remote_id)
+            .join(link, link.c.id == mapping.c.link_id)
+            .where(
+                link.c.remote_calendar_id == one.remote_calendar_id,
+                link.c.id != one.id,
+                mapping.c.remote_id.in_(wanted[start : start + _BATCH]),
+            )
+        )
+        found.update(tx.execute(query).scalars())
+    return found

@@ -1,0 +1,1 @@
+"""The asynchronous engine: everything that talks to providers."""

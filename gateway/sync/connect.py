@@ -1,0 +1,280 @@
+"""Connecting accounts: consent, calendars, revocation; everything about it that talks to a provider."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from gateway.domain.errors import AlreadyExists, InvalidInput
+from gateway.domain.link_model import Account, Link
+from gateway.domain.model import Calendar, PrincipalId
+from gateway.providers.contract import (
+    CalendarLook,
+    Challenge,
+    Delete,
+    MakesCalendars,
+    RemoteAccount,
+    SignInKind,
+    SignInRequest,
+    Upsert,
+    Use,
+)
+from gateway.providers.errors import (
+    Forbidden,
+    HasGuests,
+    Misconfigured,
+    NotFound,
+    ProviderError,
+    SignInRefused,
+    VersionConflict,
+)
+from gateway.services import account_tokens, accounts, link_removal
+from gateway.services.link_removal import Copy
+from gateway.sync.accounts import Accounts
+
+_log = structlog.get_logger("gateway.sync.connect")
+DEFAULT_USES = frozenset({Use.OWN_CALENDARS, Use.LIST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """What became of the copies of a link: removed, and left with the reason."""
+
+    removed: int
+    kept: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Connector:
+    """Connects and disconnects accounts of one instance."""
+
+    accounts: Accounts
+
+    async def begin(
+        self,
+        provider_name: str,
+        *,
+        principal_id: PrincipalId,
+        redirect_uri: str,
+        accepts_terms: bool,
+        uses: frozenset[Use] = DEFAULT_USES,
+        login_hint: str | None = None,
+    ) -> Challenge:
+        """Return the consent page of a new sign-in; its state is good for ten minutes and once.
+
+        Raises:
+            InvalidInput: the privacy terms were not accepted.
+            Misconfigured: the provider is not installed, or has no client id.
+        """
+        provider = self.accounts.provider(provider_name)
+        challenge = provider.sign_in.begin(
+            self.accounts.config(provider),
+            SignInRequest(kind=SignInKind.USER, uses=uses, redirect_uri=redirect_uri, login_hint=login_hint),
+        )
+        await self.accounts.db.awrite(
+            accounts.begin,
+            self.accounts.sealer,
+            challenge,
+            provider=provider.name,
+            principal_id=principal_id,
+            accepts_terms=accepts_terms,
+            now=self.accounts.clock(),
+        )
+        return challenge
+
+    async def complete(
+        self, query: Mapping[str, str], *, actor: str, principal_id: PrincipalId | None = None
+    ) -> Account:
+        """Finish a sign-in with the query of the redirect; the account's calendars are listed.
+
+        ``principal_id``: only where this person has begun it.
+
+        Raises:
+            NotFound: the state is unknown, used or too old.
+            SignInRefused: consent was denied.
+            AlreadyExists: somebody else has connected this account.
+        """
+        state = query.get("state", "")
+        db, sealer, clock = self.accounts.db, self.accounts.sealer, self.accounts.clock
+        begun = await db.awrite(accounts.take, sealer, state=state, now=clock())
+        if principal_id is not None and begun.principal_id != principal_id:
+            raise SignInRefused("Somebody else began this sign-in; start again from the connect page.")
+        provider = self.accounts.provider(begun.provider)
+        signed_in = await asyncio.to_thread(
+            provider.sign_in.complete,
+            self.accounts.config(provider),
+            begun.pending,
+            dict(query),
+            now=clock(),
+        )
+        account = await db.awrite(
+            accounts.complete,
+            sealer,
+            signed_in,
+            provider=provider.name,
+            kind=SignInKind.USER.value,
+            principal_id=begun.principal_id,
+            terms_version=begun.terms_version,
+            state=state,
+            actor=actor,
+            now=clock(),
+        )
+        self.accounts.forget(account.id)
+        await self.list_calendars(account)
+        return account
+
+    async def with_fields(
+        self,
+        provider_name: str,
+        fields: Mapping[str, str],
+        *,
+        kind: SignInKind,
+        principal_id: PrincipalId,
+        actor: str,
+        uses: frozenset[Use] = DEFAULT_USES,
+    ) -> Account:
+        """Connect an account by a key or a password instead of a consent page.
+
+        Raises:
+            SignInRefused: the provider does not take it, or a field is missing.
+        """
+        provider = self.accounts.provider(provider_name)
+        if kind not in provider.sign_in.kinds:
+            raise Misconfigured(f"{provider.label} has no sign-in of the kind {kind.value}.")
+        config, clock = self.accounts.config(provider), self.accounts.clock
+        challenge = provider.sign_in.begin(config, SignInRequest(kind=kind, uses=uses))
+        missing = [each.name for each in challenge.fields if each.is_required and not fields.get(each.name)]
+        if missing:
+            raise SignInRefused(f"These fields are needed: {', '.join(missing)}.")
+        signed_in = await asyncio.to_thread(
+            provider.sign_in.complete, config, challenge.pending, dict(fields), now=clock()
+        )
+        account = await self.accounts.db.awrite(
+            accounts.complete,
+            self.accounts.sealer,
+            signed_in,
+            provider=provider.name,
+            kind=kind.value,
+            principal_id=principal_id,
+            terms_version=accounts.TERMS_VERSION,
+            state=None,
+            actor=actor,
+            now=clock(),
+        )
+        self.accounts.forget(account.id)
+        await self.list_calendars(account)
+        return account
+
+    async def list_calendars(self, account: Account) -> Sequence[Mapping[str, object]]:
+        """Ask for the account's calendars and remember them; scopes that forbid it leave what is known."""
+        db, clock = self.accounts.db, self.accounts.clock
+        try:
+            remote = await self.accounts.open(account)
+            found = await remote.calendars()
+        except ProviderError as error:
+            _log.info("calendars.not_listed", account=account.uuid, error=type(error).__name__)
+            return await db.aread(accounts.calendars, account.id)
+        await db.awrite(accounts.save_calendars, account.id, found, now=clock())
+        return await db.aread(accounts.calendars, account.id)
+
+    async def calendar_row(self, account: Account, calendar_id: str) -> int:
+        """Return the row of a calendar that a person names by its id; it is asked for where unknown.
+
+        Raises:
+            CalendarMissing: the account does not reach it.
+        """
+        for row in await self.accounts.db.aread(accounts.calendars, account.id):
+            if calendar_id in {row["remote_id"], row["name"]}:
+                return int(row["id"])
+        remote = await self.accounts.open(account)
+        found = await remote.calendar(calendar_id)
+        rows = await self.accounts.db.awrite(
+            accounts.save_calendars, account.id, [found], now=self.accounts.clock()
+        )
+        return rows[0]
+
+    async def dedicated_calendar(self, account: Account, calendar: Calendar, *, is_new: bool = False) -> int:
+        """Return the row of the account's own calendar for a resource, making it where there is none.
+
+        Never creates blind: where the account shows a calendar of that name, or cannot list its calendars, a
+        person says which one it is, or that a new one is wanted (``is_new``).
+
+        Raises:
+            AlreadyExists: there is one of that name that we do not know.
+            InvalidInput: the calendars cannot be listed, or the provider makes none.
+        """
+        db, clock, resource = self.accounts.db, self.accounts.clock, calendar.resource
+        for row in await db.aread(accounts.calendars, account.id):
+            if row["is_ours"] and row["name"] == resource.name:
+                return int(row["id"])
+        remote = await self.accounts.open(account)
+        if not isinstance(remote, MakesCalendars):
+            raise InvalidInput("This provider makes no calendars; choose one that exists.")
+        if not is_new:
+            await self._refuse_twin(remote, resource.name)
+        made = await remote.create_calendar(
+            CalendarLook(name=resource.name, zone=resource.zone, color=resource.color)
+        )
+        rows = await db.awrite(accounts.save_calendars, account.id, [made], now=clock(), is_ours=True)
+        return rows[0]
+
+    async def _refuse_twin(self, remote: RemoteAccount, name: str) -> None:
+        try:
+            found = await remote.calendars()
+        except Forbidden:
+            raise InvalidInput(
+                "The account does not let us list its calendars, so a copy of an earlier time may be there;"
+                " give its id with --calendar, or say --new."
+            ) from None
+        for one in found:
+            if one.name == name and not one.is_primary:
+                raise AlreadyExists(
+                    f"The account has a calendar of that name already (id {one.id}); use it with --calendar,"
+                    " or say --new."
+                )
+
+    async def remove_copies(self, link: Link, account: Account) -> Cleared:
+        """Remove exactly what a link has written there; what people were invited to stays, and is named."""
+        remote = await self.accounts.open(account)
+        instance_copies = await self.accounts.db.aread(link_removal.copies, link.id)
+        removed, kept = 0, []
+        for copy in instance_copies:
+            try:
+                await self._remove(remote, link, copy)
+                removed += 1
+            except HasGuests:
+                kept.append((copy.uid, "people were invited to it there"))
+                continue
+            await self.accounts.db.awrite(link_removal.removed, link.id, copy.uid, now=self.accounts.clock())
+        return Cleared(removed=removed, kept=tuple(kept))
+
+    async def _remove(self, account: RemoteAccount, link: Link, copy: Copy) -> None:
+        write = Delete(remote_id=copy.remote_id, if_version=copy.version, memo=copy.memo)
+        for _ in range(3):
+            try:
+                await account.push(link.remote_id, write)
+            except VersionConflict:
+                now_there = await account.fetch(link.remote_id, copy.remote_id)
+                if not isinstance(now_there, Upsert):
+                    return
+                write = Delete(remote_id=copy.remote_id, if_version=now_there.version, memo=now_there.memo)
+                continue
+            except NotFound:
+                return  # gone already, its calendar included
+            return
+
+    async def revoke(self, account: Account) -> bool:
+        """Give the grant back at the provider; False where the provider could not be told."""
+        provider = self.accounts.provider(account.provider)
+        state = await self.accounts.db.aread(account_tokens.load, account.id, sealer=self.accounts.sealer)
+        try:
+            await asyncio.to_thread(provider.sign_in.revoke, self.accounts.config(provider), state)
+        except ProviderError as error:
+            _log.warning("account.not_revoked", account=account.uuid, error=type(error).__name__)
+            return False
+        finally:
+            self.accounts.forget(account.id)
+        return True

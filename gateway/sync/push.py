@@ -1,0 +1,158 @@
+"""Sending what differs: the newest state of each object, never the history of its changes.
+
+Before a create its intent is stored, every write carries the key that makes repeating it harmless, and its
+result is stored before the link moves on: a crash between any two calls leads to the same calls again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from gateway.domain.sync_model import guard_trips
+from gateway.providers.contract import Capability, Delete, Put, Removed, Upsert
+from gateway.providers.errors import (
+    CalendarMissing,
+    HasGuests,
+    NotFound,
+    ProviderError,
+    Rejected,
+    Unavailable,
+    VersionConflict,
+)
+from gateway.services import sync_push, sync_run
+from gateway.services.sync_push import Chunk, Done, Job, Step
+from gateway.sync.pull import refetch
+from gateway.sync.run import GuardStopped, Run
+
+_log = structlog.get_logger("gateway.sync.push")
+_ROUNDS = 4
+
+
+async def push(run: Run, *, is_full: bool) -> None:
+    """Make the copies equal to the objects here.
+
+    Raises:
+        ProviderError: what was sent is recorded, the rest is tried again.
+        GuardStopped: too much would be deleted there.
+        LeaseLost: another worker has the link.
+    """
+    if not run.link.pushes or Capability.WRITE not in run.provider.capabilities:
+        await _nothing_to_send(run)
+        return
+    await _guard(run, is_full=is_full)
+    seq = run.ctx.calendar.seq
+    if is_full:
+        run.expected = run.examined + await run.db.aread(sync_push.work_left, run.ctx, is_full=True)
+        await _all(run, Step.COMPARE, "")
+        values = {"pushed_seq": max(seq, run.link.pushed_seq), "is_full": False}
+        values |= sync_run.window_values(run.ctx)
+        await run.db.awrite(sync_run.save, run.ctx, values | {"compared_at_utc": run.clock()})
+    else:
+        await _all(run, Step.CHANGES, run.link.pushed_seq)
+    for _ in range(_ROUNDS):
+        run.unresolved.clear()
+        await _all(run, Step.DIRTY, "")
+        if not run.unresolved:
+            return
+    raise Unavailable("Some objects change faster there than they can be written; they are tried again.")
+
+
+async def _nothing_to_send(run: Run) -> None:
+    values = {"pushed_seq": run.ctx.calendar.seq, "is_full": False, "compared_at_utc": run.clock()}
+    if run.begun.must_compare or run.link.pushed_seq != run.ctx.calendar.seq:
+        await run.db.awrite(sync_run.save, run.ctx, values)
+
+
+async def _guard(run: Run, *, is_full: bool) -> None:
+    if run.may_delete:
+        return
+    planned, copies = await run.db.aread(sync_push.pending_deletions, run.ctx, is_full=is_full)
+    if guard_trips(len(planned), copies):
+        await run.db.awrite(sync_run.guard_stops, run.ctx, planned, now=run.clock())
+        raise GuardStopped
+
+
+async def _all(run: Run, step: Step, after: int | str) -> None:
+    while True:
+        chunk = await _plan(run, step, after)
+        run.examined += chunk.examined
+        done, error = await _send(run, chunk)
+        values = {"done": run.examined, "total": max(run.expected, run.examined)}
+        if step is Step.CHANGES and error is None:
+            values["pushed_seq"] = int(chunk.after)
+        if done or chunk.examined:
+            await run.db.awrite(sync_push.record, run.ctx, done, now=run.clock(), values=values)
+        if error is not None:
+            raise error
+        for one in done:
+            if one.conflict:
+                await _resolve(run, one)
+        if chunk.is_last:
+            return
+        after = chunk.after
+
+
+async def _plan(run: Run, step: Step, after: int | str) -> Chunk:
+    now = run.clock()
+    if step is Step.CHANGES:
+        return await run.db.awrite(sync_push.plan_changes, run.ctx, after_seq=int(after), now=now)
+    plan = sync_push.plan_dirty if step is Step.DIRTY else sync_push.plan_compare
+    return await run.db.awrite(plan, run.ctx, after_uid=str(after), now=now)
+
+
+async def _send(run: Run, chunk: Chunk) -> tuple[list[Done], ProviderError | None]:
+    """Send a chunk, some at once; after the first error that is not of one object nothing more is begun."""
+    done: list[Done] = []
+    stopped: list[ProviderError] = []
+    queue = list(reversed(chunk.jobs))
+
+    async def sender() -> None:
+        while queue and not stopped:
+            job = queue.pop()
+            try:
+                done.append(await _one(run, job))
+            except ProviderError as error:
+                stopped.append(error)
+
+    await asyncio.gather(*(sender() for _ in range(min(run.width, len(queue)))))
+    return done, stopped[0] if stopped else None
+
+
+async def _one(run: Run, job: Job) -> Done:
+    try:
+        answer = await _write(run, job)
+    except VersionConflict:
+        return Done(job=job, conflict=True)
+    except HasGuests:
+        return Done(job=job, guests=True)
+    except Rejected as error:
+        return Done(job=job, problem=str(error))
+    except CalendarMissing:
+        raise
+    except NotFound:
+        if isinstance(job.write, Delete):
+            return Done(job=job, answer=Removed(remote_id=job.write.remote_id))
+        return Done(job=job, conflict=True)
+    return Done(job=job, answer=answer)
+
+
+async def _write(run: Run, job: Job) -> Upsert | Removed:
+    write = job.write
+    if job.first is not None and isinstance(write, Delete):
+        made = await run.account.push(run.calendar_id, job.first)
+        if isinstance(made, Removed):
+            return made
+        write = Delete(remote_id=made.remote_id, key=write.key, if_version=made.version, memo=made.memo)
+    return await run.account.push(run.calendar_id, write)
+
+
+async def _resolve(run: Run, one: Done) -> None:
+    """Read what is there now and plan again; the object stays marked to be sent."""
+    write = one.job.write
+    if isinstance(write, Put) and write.remote_id is None:
+        raise Unavailable("A new event met something unexpected at the provider; it is tried again.")
+    run.unresolved.add(one.job.uid)
+    if write.remote_id:
+        await refetch(run, write.remote_id)

@@ -1,0 +1,53 @@
+"""Push subscriptions: made and renewed at half of their life, always with polling underneath."""
+
+from __future__ import annotations
+
+import secrets
+
+import structlog
+
+from gateway.providers.contract import Notifies, Watch
+from gateway.providers.errors import ProviderError
+from gateway.services import watch_states
+from gateway.sync.run import Run
+
+_log = structlog.get_logger("gateway.sync.watch")
+
+
+async def keep(run: Run, *, callback_url: str | None) -> None:
+    """Make or renew the subscription of a link where that is possible; trouble only costs delay."""
+    account = run.account
+    if callback_url is None or not isinstance(account, Notifies):
+        return
+    now = run.clock()
+    known = await run.db.aread(watch_states.of_link, run.link.id)
+    if known is not None and known.renew_at_utc > now:
+        return
+    watch_id, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    # Stored before the call: a message may come back before the answer does.
+    await run.db.awrite(watch_states.begin, run.link.id, watch_id=watch_id, secret=secret, now=now)
+    old = known.watch if known is not None else None
+    try:
+        made = await account.watch(
+            run.calendar_id,
+            callback_url=f"{callback_url}/hooks/{run.provider.name}",
+            secret=secret,
+            watch_id=watch_id,
+            renew=old,
+        )
+    except ProviderError as error:
+        _log.info("watch.refused", link=run.link.uuid, error=type(error).__name__)
+        await run.db.awrite(watch_states.refused, run.link.id, now=now)
+        return
+    await run.db.awrite(watch_states.made, run.link.id, made, secret=secret, now=now)
+    if old is not None:
+        await end(run, old)
+
+
+async def end(run: Run, old: Watch) -> None:
+    """Stop a subscription that nobody needs any more."""
+    if isinstance(run.account, Notifies):
+        try:
+            await run.account.unwatch(old)
+        except ProviderError as error:
+            _log.info("watch.not_stopped", link=run.link.uuid, error=type(error).__name__)
