@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.command import ACTOR, Operator, command, group
-from gateway.services.disputes import Choice
+from gateway.domain.link_model import Choice
 
 conflicts = group("conflicts", "What disagrees with a provider and waits for a person.")
 keys = group("keys", "The keys that seal secrets at rest.")

@@ -91,7 +91,9 @@ def import_file(
     """
     report = ImportReport()
     calendar = db.read(calendar_store.get, calendar_id)
-    entries = iter(split_import(data, max_object_bytes=limits.max_object_bytes).entries)
+    file = split_import(data, max_object_bytes=limits.max_object_bytes)
+    report.unknown_zones.update(file.unknown_zones)
+    entries = iter(file.entries)
     while batch := list(islice(entries, _BATCH)):
         now = clock()
         ready = list(_prepared(batch, calendar, report, limits=limits, now=now))
@@ -133,7 +135,7 @@ def _prepared(
         except GatewayError as error:
             report.refused.append(_refused(entry, error))
             continue
-        report.notes += [f"line {entry.line}: {note}" for note in entry.notes]
+        report.notes += entry.notes
         report.unknown_zones.update(prepared.parsed.zone_problems)
         yield entry, prepared
 
