@@ -23,22 +23,34 @@ from gateway.providers.errors import (
 
 _REASON = re.compile(r"[A-Za-z0-9._-]{1,60}")
 QUOTA_PAUSE_S = 3 * 3600.0
-_PATIENCE = {"rateLimitExceeded", "userRateLimitExceeded"}
+_PATIENCE = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
 _OF_ONE_EVENT = {"forbiddenForNonOrganizer", "eventTypeRestriction", "cannotChangeOrganizer"}
 _SET_UP = {"accessNotConfigured", "SERVICE_DISABLED"}
 
 
 def reason_of(answer: Answer) -> str:
-    """Return ``errors[0].reason``, or an empty text where the body is not Google's."""
+    """Return Google's own word for an error, or an empty text where the body is not Google's.
+
+    It is ``errors[0].reason``; the newer envelope has ``details[].reason`` and ``status`` instead.
+    """
     try:
         value = answer.json()
     except BadAnswer:
         return ""
     error = value.get("error") if isinstance(value, dict) else None
-    errors = error.get("errors") if isinstance(error, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors else None
-    reason = first.get("reason") if isinstance(first, dict) else None
-    return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
+    if not isinstance(error, dict):
+        return ""
+    words = [
+        item.get("reason")
+        for name in ("errors", "details")
+        if isinstance(error.get(name), list)
+        for item in error[name]
+        if isinstance(item, dict)
+    ]
+    for word in (*words, error.get("status")):
+        if isinstance(word, str) and _REASON.fullmatch(word):
+            return word
+    return ""
 
 
 def error_of(answer: Answer, *, is_write: bool) -> ProviderError:

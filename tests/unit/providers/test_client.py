@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -197,3 +198,37 @@ def test_retry_after_in_all_its_forms(text: str, expected: float | None) -> None
     # Measured against the answer's own clock, wherever ours stands.
     headers = {"retry-after": text, "date": format_datetime(NOW, usegmt=True)}
     assert retry_after_s(headers, now=NOW.replace(year=2030)) == expected
+
+
+async def test_a_name_that_points_inside_is_refused_when_the_connection_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def inside(host: str, port: int, **_more: Any) -> list[Any]:
+        asked.append(host)
+        return [(socket.AF_INET, 1, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", inside)
+    public = AddressFilter()
+    async with open_session(public) as session:
+        origins = frozenset({"https://rebound.example.org:443"})
+        client = AccountClient(session, Tokens(), origins=origins, addresses=public)
+        with pytest.raises(AddressRefused):
+            await client.request("GET", "https://rebound.example.org/x")
+    with pytest.raises(AddressRefused):
+        await asyncio.to_thread(blocking.fetch, "GET", "https://rebound.example.org/x", addresses=public)
+    # Asked once for each request: there is no second answer to fall for.
+    assert asked == ["rebound.example.org"] * 2
+
+
+async def test_localhost_is_reached_by_name_where_loopback_is_allowed() -> None:
+    async with serving(_fine) as (_client, base, tokens):
+        named = base.replace("127.0.0.1", "localhost")
+        async with open_session(LOOPBACK) as session:
+            client = AccountClient(session, tokens, origins=frozenset({named}), addresses=LOOPBACK)
+            assert (await client.request("GET", named)).status == 200
+        answer = await asyncio.to_thread(
+            blocking.fetch, "GET", named, addresses=LOOPBACK, headers={"Authorization": "x"}
+        )
+        assert answer.status == 200
