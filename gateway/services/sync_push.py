@@ -67,12 +67,14 @@ class Chunk:
         after: where the next chunk of the same step begins: a number of the log, or a UID.
         is_last: there is nothing behind it.
         examined: how many objects were looked at.
+        has_dirty: some object must be sent again whatever the log says.
     """
 
     jobs: tuple[Job, ...]
     after: int | str
     is_last: bool
     examined: int
+    has_dirty: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,13 @@ def plan_changes(tx: Transaction, ctx: RunContext, *, after_seq: int, now: datet
     lines = change_store.since(tx, ctx.link.calendar_id, after_seq, limit=CHUNK)
     jobs = _jobs(tx, ctx, [line.uid for line in lines], now=now)
     seq = max(lines[-1].seq if lines else 0, after_seq)
-    return Chunk(jobs=jobs, after=seq, is_last=len(lines) < CHUNK, examined=len(lines))
+    return Chunk(
+        jobs=jobs,
+        after=seq,
+        is_last=len(lines) < CHUNK,
+        examined=len(lines),
+        has_dirty=not jobs and mapping_store.has_dirty(tx, ctx.link.id),
+    )
 
 
 def plan_dirty(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetime) -> Chunk:
@@ -105,7 +113,13 @@ def plan_dirty(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetim
     uids = mapping_store.dirty(tx, ctx.link.id, limit=CHUNK, after_uid=after_uid)
     jobs = _jobs(tx, ctx, uids, now=now, settle=True)
     after = uids[-1] if uids else after_uid
-    return Chunk(jobs=jobs, after=after, is_last=len(uids) < CHUNK, examined=len(uids))
+    return Chunk(
+        jobs=jobs,
+        after=after,
+        is_last=len(uids) < CHUNK,
+        examined=len(uids),
+        has_dirty=not jobs and mapping_store.has_dirty(tx, ctx.link.id),
+    )
 
 
 def plan_compare(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetime) -> Chunk:
@@ -116,7 +130,13 @@ def plan_compare(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datet
     uids = sorted(set(here) | set(there))[:CHUNK]
     jobs = _jobs(tx, ctx, uids, now=now)
     after = uids[-1] if uids else after_uid
-    return Chunk(jobs=jobs, after=after, is_last=len(uids) < CHUNK, examined=len(uids))
+    return Chunk(
+        jobs=jobs,
+        after=after,
+        is_last=len(uids) < CHUNK,
+        examined=len(uids),
+        has_dirty=not jobs and mapping_store.has_dirty(tx, ctx.link.id),
+    )
 
 
 def pending_deletions(tx: Transaction, ctx: RunContext, *, is_full: bool) -> tuple[list[dict[str, Any]], int]:
@@ -319,8 +339,8 @@ def record(
     *,
     now: datetime,
     values: Dict[str, Any] | None = None,
-) -> None:
-    """Record what became of the jobs, and move the link on.
+) -> bool:
+    """Record what became of the jobs, move the link on, and return whether something must be sent again.
 
     Raises:
         LeaseLost: another worker has the link; the next run repeats these writes with the same keys.
@@ -343,6 +363,7 @@ def record(
     sync_log.append(tx, lines)
     if values:
         link_store.change_held(tx, ctx.claim, values)
+    return mapping_store.has_dirty(tx, ctx.link.id)
 
 
 def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain.errors import NotFound
 from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkId, LinkState
+from gateway.domain.sync_model import GUARD_OBJECTS
 from gateway.services.limits import Limits
 from gateway.services.sync_context import (
     Project,
@@ -23,6 +24,7 @@ from gateway.services.sync_context import (
 from gateway.store import accounts as account_store
 from gateway.store import audit, sync_log, watches
 from gateway.store import calendars as calendar_store
+from gateway.store import changes as change_store
 from gateway.store import links as link_store
 from gateway.store.database import Transaction
 from gateway.store.links import Claim
@@ -138,6 +140,37 @@ def context(
 def window_rolled(ctx: RunContext) -> bool:
     """Return whether the day has moved the window since the last run."""
     return stored_window(ctx.link) != ctx.window
+
+
+def begin(
+    tx: Transaction,
+    held_claim: Claim,
+    *,
+    project_of: Callable[[str], Project],
+    instance_id: str,
+    limits: Limits,
+    public_url: str | None,
+    now: datetime,
+) -> tuple[Start, RunContext, bool] | None:
+    """Return what a run begins and works with, and whether the guard has to look: one hop for all of it.
+
+    None where the link has gone or was stopped meanwhile. ``project_of`` returns the plug-in's projection.
+    """
+    begun = start(tx, held_claim, now=now)
+    if begun is None:
+        return None
+    ctx = context(
+        tx,
+        begun,
+        held_claim,
+        project=project_of(begun.link.provider),
+        instance_id=instance_id,
+        limits=limits,
+        public_url=public_url,
+        now=now,
+    )
+    deleted = change_store.count_deleted(tx, ctx.link.calendar_id, after_seq=ctx.link.pushed_seq)
+    return begun, ctx, deleted > GUARD_OBJECTS
 
 
 def preview_context(
