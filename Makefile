@@ -59,7 +59,7 @@ bench: $(STAMP) ## figures beside stock Radicale and nginx; says what fell below
 	$(BIN)/python -m tests.bench
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
-	$(BIN)/python tests/unit/test_documentation.py --write
+	PYTHONPATH=. $(BIN)/python tests/unit/test_documentation.py --write
 
 system-deps: ## Chromium for the browser tests (Debian and its family, as root)
 	@if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then :; \

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from gateway import logs
-from gateway.domain.errors import GatewayError
+from gateway.domain.errors import GatewayError, StoreUnusable
 from gateway.http import access_log, engine_slot, health, root
 from gateway.http.dav import door as dav_door
 from gateway.http.deps import Deps
@@ -184,7 +184,16 @@ def _run_loop(main: Awaitable[None]) -> None:
 async def _engine(
     _app: web.Application, *, deps: Deps, sealer: Sealer, slot: engine_slot.EngineSlot
 ) -> AsyncIterator[None]:
-    """Keep the engine while the application lives, with its worker unless another process has it."""
+    """Keep the engine while the application lives, with its worker unless another process has it.
+
+    A node whose instance id is not the database's serves its doors and leaves providers to the others.
+    """
+    try:
+        await asyncio.to_thread(startup.open_instance_id, deps.db, deps.settings)
+    except StoreUnusable as error:
+        _log.warning("engine.off", reason=str(error))
+        yield
+        return
     async with open_engine(deps.db, deps.settings, sealer, clock=deps.clock) as engine:
         slot.engine = engine
         engine.wakeups.start()

@@ -30,10 +30,10 @@ class TokenRefused(Exception):
 class DavClient:
     """One person's connection; ``root`` is the address of a calendar, ending in a slash."""
 
-    def __init__(self, root: str, login: str, password: str) -> None:
+    def __init__(self, root: str, login: str, password: str, *, timeout_s: float = 60) -> None:
         parts = urlsplit(root)
         self.path = parts.path
-        self._connection = http.client.HTTPConnection(parts.netloc, timeout=60)
+        self._connection = http.client.HTTPConnection(parts.netloc, timeout=timeout_s)
         secret = base64.b64encode(f"{login}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {secret}"} if login else {}
 

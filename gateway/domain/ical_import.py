@@ -21,6 +21,7 @@ from gateway.domain.timezone import known_zone
 _FLAGS = re.MULTILINE | re.IGNORECASE
 _FRAME = re.compile(rb"^(BEGIN|END)[ \t]*:[ \t]*([^\r\n]*)", _FLAGS)
 _FOLD = re.compile(rb"\r?\n[ \t]")
+_SPLIT_CHARACTER = re.compile(rb"([\xc2-\xf4][\x80-\xbf]{0,2})(\r?\n[ \t])([\x80-\xbf]{1,3})")
 _FACTS = re.compile(
     rb"^(UID|RECURRENCE-ID|SEQUENCE|LAST-MODIFIED|DTSTAMP)((?:;[^:\r\n]*)?):([^\r\n]*)", _FLAGS
 )
@@ -71,11 +72,13 @@ class ImportFile:
     Attributes:
         name: X-WR-CALNAME or NAME of the first VCALENDAR that has one.
         zone: IANA name of its X-WR-TIMEZONE, or None where there is none or nobody knows it.
+        unknown_zones: those of its X-WR-TIMEZONE lines that nobody knows.
         entries: the objects and refusals, in the order of the file; made while they are asked for.
     """
 
     name: str | None
     zone: str | None
+    unknown_zones: tuple[str, ...]
     entries: Iterator[ImportEntry]
 
 
@@ -113,19 +116,34 @@ def split_import(data: bytes, *, max_object_bytes: int) -> ImportFile:
     Raises:
         InvalidCalendarData: there is no VCALENDAR in it at all.
     """
-    data = data.removeprefix(codecs.BOM_UTF8)
+    data = _as_lines(data)
     scan = _scan(data)
     if not scan.headers:
         raise InvalidCalendarData("this is not a calendar file; it must begin with BEGIN:VCALENDAR", line=1)
     names = [h[key] for h in scan.headers.values() for key in (b"X-WR-CALNAME", b"NAME") if key in h]
     zones = [h[b"X-WR-TIMEZONE"] for h in scan.headers.values() if b"X-WR-TIMEZONE" in h]
-    zone = known_zone(zones[0].decode("utf-8", "replace").strip()) if zones else None
+    named = [each.decode("utf-8", "replace").strip() for each in zones]
+    zone = known_zone(named[0]) if named else None
     name = _unescape(names[0].decode("utf-8", "replace")).strip() if names else ""
     return ImportFile(
         name=name or None,
         zone=zone.key if zone else None,
+        unknown_zones=tuple(each for each in named if each and known_zone(each) is None),
         entries=_entries(data, scan, max_object_bytes),
     )
+
+
+def _as_lines(data: bytes) -> bytes:
+    """Return the file in UTF-8 with line feeds, as programs write it that mean well.
+
+    RFC 5545 §3.1 lets a fold stand inside a UTF-8 character; such a fold moves behind the character.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = data.decode("utf-16", "replace").encode("utf-8")
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\r\n")
+    return _SPLIT_CHARACTER.sub(rb"\1\3\2", data)
 
 
 def _unescape(text: str) -> str:

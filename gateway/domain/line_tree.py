@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.domain.content_lines import strip_controls
+
 _EMPTY_LINES = re.compile("\n{2,}")
 _NAME_END = re.compile("[:;]")
 
@@ -86,6 +88,14 @@ def split(line: str) -> tuple[str, str]:
         head = line[:colon]
     semicolon = head.find(";")
     return ("" if semicolon < 0 else head[semicolon:]), line[colon + 1 :]
+
+
+def text_value(line: str) -> str:
+    """Return the TEXT value of a content line, unescaped, without control characters."""
+    value = split(line)[1]
+    if "\\" in value:
+        value = re.sub(r"\\(.)", lambda found: "\n" if found[1] in "nN" else found[1], value)
+    return strip_controls(value)
 
 
 def parameter(parameters: str, name: str) -> str | None:

@@ -144,6 +144,7 @@ class Resource:
 
     ``owner_id`` is the person whose schedule it is or who made the calendar herself; resources of the
     organisation have none. ``zone`` is an IANA name, already resolved against the instance default.
+    ``revision`` and ``modified_at_utc`` rise with each change of what feeds say of it.
     """
 
     id: ResourceId
@@ -167,6 +168,8 @@ class Resource:
     policy: ConflictPolicy = ConflictPolicy.REFUSE
     buffer_before_s: int = 0
     buffer_after_s: int = 0
+    revision: int = 0
+    modified_at_utc: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from gateway.domain.content_lines import PRODID, escape_text, strip_controls, write
-from gateway.domain.line_tree import HasIcal, LineComponent, parameter, read_tree, split
+from gateway.domain.line_tree import HasIcal, LineComponent, parameter, read_tree, split, text_value
 from gateway.domain.model import Busy, Classification, FeedLevel, Window
 from gateway.domain.projection_times import TimeLines, time_lines
 from gateway.domain.zone_book import Moment, ObjectTimes, ZoneBook
@@ -248,14 +248,6 @@ def busy_of_words(*, name: str, status: str, transp: str, outlook: str) -> Busy:
     if outlook == "OOF":
         return Busy.UNAVAILABLE
     return Busy.TENTATIVE if "TENTATIVE" in {status, outlook} else Busy.BUSY
-
-
-def text_value(line: str) -> str:
-    """Return the TEXT value of a content line, unescaped, without control characters."""
-    value = split(line)[1]
-    if "\\" in value:
-        value = re.sub(r"\\(.)", lambda found: "\n" if found[1] in "nN" else found[1], value)
-    return strip_controls(value)
 
 
 def _part(

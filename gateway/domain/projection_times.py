@@ -168,11 +168,7 @@ def _dates(component: LineComponent, name: str, start: Moment, times: ObjectTime
                 elif name == "RDATE":
                     moments.append(times.moment(value.partition("/")[0], parameters).like(start, times.zone))
                 continue
-            moment = times.moment(value, parameters)
-            # A date excludes from all-day series only, a time from timed ones: as the index reads it.
-            if name == "EXDATE" and (moment.zone is None) != (start.zone is None):
-                continue
-            moments.append(moment.like(start, times.zone))
+            moments.append(times.moment(value, parameters).like(start, times.zone))
     lines = _listed(name, "", moments, times)
     lines += [f"RDATE;VALUE=PERIOD{period_parameters}:{period}" for period in periods]
     return lines

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from gateway.domain.ical import parse_object
-from gateway.domain.line_tree import HasIcal, LineComponent, parameter, split
+from gateway.domain.line_tree import HasIcal, LineComponent, parameter, split, text_value
 from gateway.domain.model import Window
 from gateway.domain.timezone import VTimezone, known_zone, to_instant, to_wall_clock, vtimezone_lines
 
@@ -157,8 +157,8 @@ class ObjectTimes:
     def moment(self, value: str, parameters: str) -> Moment:
         """Return one value as a moment; raise ValueError where it is none."""
         text = value.strip().upper()
-        if len(text) == 8 and _DATE.fullmatch(text):
-            return Moment(text, None)
+        if len(text) < 10 and _DATE.fullmatch(text.removesuffix("Z")):  # Google has written 20131210Z
+            return Moment(text[:8], None)
         if text.endswith("Z"):
             return Moment(_checked(text[:-1]), UTC)
         zone = self._zones.get(parameters) or self._resolve(parameters)
@@ -182,7 +182,7 @@ class ObjectTimes:
         if isinstance(zone, VTimezone):
             for child in self._tree.children:
                 name = child.first("TZID") if child.name == "VTIMEZONE" else None
-                if name is not None and split(name)[1].strip() == tzid:
+                if name is not None and tzid in {text_value(name).strip(), split(name)[1].strip()}:
                     self.book.introduce(zone, child)
                     return zone
         # A TZID that nobody knows is read in the zone of the resource, as the index does.

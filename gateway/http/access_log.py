@@ -31,7 +31,7 @@ class AccessLog(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Take note of one answer; ``time`` is in seconds."""
-        door = _door(request.path)
+        door = _door(request.raw_path)
         key = (door, request.method, response.status)
         children = self._children.get(key) or self._labelled(request, key)
         if children is not None:

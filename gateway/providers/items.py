@@ -150,7 +150,7 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """An object that is not there (any more)."""
+    """An object that is not there (any more); ids that the engine never knew come too and mean nothing."""
 
     remote_id: str
 

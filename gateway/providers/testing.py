@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from gateway.providers.compare import comparable
+from gateway.providers.compare import comparable, with_uid
 from gateway.providers.contract import (
     CONTRACT_VERSION,
     BusyKind,
@@ -332,7 +332,8 @@ class ProviderContract:
         assert found.version == made.version
         await account.push(calendar_id, Delete(remote_id=made.remote_id, if_version=made.version))
         items, _ = await self._pull(account, calendar_id, cursor)
-        assert items == {made.remote_id: Removed(remote_id=made.remote_id)}
+        assert items[made.remote_id] == Removed(remote_id=made.remote_id)
+        assert all(isinstance(item, Removed) for item in items.values())
 
     async def test_a_cursor_that_is_not_ours_is_expired(
         self, provider: Provider, account: RemoteAccount, calendar_id: str
@@ -357,6 +358,8 @@ class ProviderContract:
             await self._pull(account, missing, None)
         with pytest.raises(CalendarMissing):
             await account.calendar(missing)
+        with pytest.raises(CalendarMissing):
+            await account.fetch(missing, "nothing")
         with pytest.raises(CalendarMissing):
             await self._put(account, missing, key, SINGLE, presentation)
         with pytest.raises(CalendarMissing):
@@ -424,7 +427,7 @@ class ProviderContract:
     ) -> Upsert:
         write = Put(
             key=key,
-            ical=ical,
+            ical=with_uid(ical, key.uid),
             presentation=presentation,
             remote_id=over.remote_id if over else None,
             if_version=over.version if over else None,

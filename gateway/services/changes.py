@@ -73,7 +73,9 @@ def since(
     lines = change_store.since(tx, calendar.id, seq, limit=None if limit is None else limit + 1)
     is_truncated = limit is not None and len(lines) > limit
     lines = lines[:limit] if is_truncated else lines
-    end = lines[-1].seq if is_truncated and lines else calendar.seq
+    end = calendar.seq
+    if is_truncated:
+        end = lines[-1].seq if lines else seq  # a limit of nothing leads nowhere
     return ChangeSet(token=token(calendar, end), changes=tuple(lines), is_truncated=is_truncated)
 
 

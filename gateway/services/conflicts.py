@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gateway.domain.clash import Slot, find_clashes
 from gateway.domain.errors import Clash
@@ -13,7 +13,6 @@ from gateway.domain.model import (
     ConflictPolicy,
     ObjectId,
     Occurrence,
-    Window,
     from_epoch_s,
     to_epoch_s,
 )
@@ -23,7 +22,6 @@ from gateway.store import occurrences as occurrence_store
 from gateway.store.database import Transaction
 
 _REPORTED = 20  # clashes told to a person; one decides, more than a screen helps nobody
-_SCATTERED = 30  # so few spans are looked up one by one, more in one sweep over the whole stretch
 
 
 def check(
@@ -99,28 +97,9 @@ def _taken(
     object_id: ObjectId | None,
     now: datetime,
 ) -> list[Slot]:
-    margin = timedelta(seconds=gap)
-    if len(wanted) > _SCATTERED:
-        windows = [
-            Window(
-                start=from_epoch_s(min(slot.start for slot in wanted)) - margin,
-                end=from_epoch_s(max(slot.end for slot in wanted)) + margin,
-            )
-        ]
-    else:
-        windows = [
-            Window(start=from_epoch_s(slot.start) - margin, end=from_epoch_s(slot.end) + margin)
-            for slot in wanted
-        ]
-    rows = {
-        row
-        for window in windows
-        for row in occurrence_store.blocking(tx, calendar, window, except_object=object_id, now=now)
-    }
-    busy = {
-        (one.start_ts, one.end_ts)
-        for window in windows
-        for one in busy_store.within(tx, calendar.id, to_epoch_s(window.start), to_epoch_s(window.end))
-        if one.busy.blocks
-    }
+    windows = [(slot.start - gap, slot.end + gap) for slot in wanted]
+    rows = occurrence_store.blocking(tx, calendar, windows, except_object=object_id, now=now)
+    first, last = min(start for start, _ in windows), max(end for _, end in windows)
+    elsewhere = busy_store.within(tx, calendar.id, first, last)
+    busy = {(one.start_ts, one.end_ts) for one in elsewhere if one.busy.blocks}
     return [Slot(start=start, end=end) for start, end in sorted([*(row[:2] for row in rows), *busy])]

@@ -25,6 +25,7 @@ from gateway.domain.model import (
     FeedLevel,
     Level,
     ObjectKind,
+    Resource,
     Window,
     to_epoch_s,
 )
@@ -150,6 +151,7 @@ def render_freebusy(tx: Transaction, scene: Scene, *, now: datetime) -> Rendered
 def changed_at(tx: Transaction, scene: Scene) -> datetime:
     """Return when anything that the feed shows changed last, its own settings included."""
     known = [change_store.newest_at(tx, calendar.id) for calendar in scene.calendars]
+    known += [calendar.resource.modified_at_utc for calendar in scene.calendars]
     return max([scene.feed.modified_at_utc, *(at_utc for at_utc in known if at_utc is not None)])
 
 
@@ -165,10 +167,9 @@ def objects_of(tx: Transaction, scene: Scene, window: Window | None = None) -> I
             clashing |= object_store.known_uids(tx, other.id, [each.uid for each in kept])
         earlier.append(calendar)
         zone, resource = ZoneInfo(calendar.resource.zone), calendar.resource
-        revision, edited = scene.feed.revision, scene.feed.modified_at_utc
+        revision, edited = _edits(scene.feed, resource)
         for each in kept:
-            # What the feed shows of an object changes with the feed's settings as well.
-            modified = max(each.modified_at_utc, edited) if revision else each.modified_at_utc
+            modified = max([each.modified_at_utc, *edited])
             yield FeedObject(
                 # A UID that an earlier resource of this feed has as well stays apart, in the window or not.
                 uid=f"{each.uid}--{resource.uuid[:8]}" if each.uid in clashing else each.uid,
@@ -186,6 +187,14 @@ def objects_of(tx: Transaction, scene: Scene, window: Window | None = None) -> I
                 if len(scene.calendars) > 1
                 else None,
             )
+
+
+def _edits(feed: Feed, resource: Resource) -> tuple[int, list[datetime]]:
+    """Return how often, and when last, settings changed what the feed shows of every object."""
+    edited = [feed.modified_at_utc] if feed.revision else []
+    if resource.revision and resource.modified_at_utc is not None:
+        edited.append(resource.modified_at_utc)
+    return feed.revision + resource.revision, edited
 
 
 def _view(feed: Feed, level: int, mask: Callable[[str], str], untitled: str) -> View:

@@ -26,7 +26,7 @@ from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
 from gateway.store.database import Database, Transaction
 
-_BATCH = 32
+_BATCH = 8  # a writer of another process waits for one batch at most
 _PLAIN_UID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,180}")
 
 
@@ -91,7 +91,9 @@ def import_file(
     """
     report = ImportReport()
     calendar = db.read(calendar_store.get, calendar_id)
-    entries = iter(split_import(data, max_object_bytes=limits.max_object_bytes).entries)
+    file = split_import(data, max_object_bytes=limits.max_object_bytes)
+    report.unknown_zones.update(file.unknown_zones)
+    entries = iter(file.entries)
     while batch := list(islice(entries, _BATCH)):
         now = clock()
         ready = list(_prepared(batch, calendar, report, limits=limits, now=now))
@@ -133,7 +135,7 @@ def _prepared(
         except GatewayError as error:
             report.refused.append(_refused(entry, error))
             continue
-        report.notes += [f"line {entry.line}: {note}" for note in entry.notes]
+        report.notes += entry.notes
         report.unknown_zones.update(prepared.parsed.zone_problems)
         yield entry, prepared
 

@@ -144,7 +144,10 @@ def _is_exclusive(calendar: Calendar) -> bool:
 def _report_overlaps(tx: Transaction, calendar: Calendar, window: Window, *, now: datetime) -> int:
     opened = 0
     running: list[tuple[int, int, int]] = []
-    for start, end, object_id in occurrence_store.blocking(tx, calendar, window, except_object=None, now=now):
+    stretch = [(to_epoch_s(window.start), to_epoch_s(window.end))]
+    for start, end, object_id in occurrence_store.blocking(
+        tx, calendar, stretch, except_object=None, now=now
+    ):
         running = [other for other in running if other[1] > start]
         for other in running:
             if other[2] != object_id:

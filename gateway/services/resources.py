@@ -24,6 +24,7 @@ _MAX_TEXT_CHARS = 255
 _MAX_DESCRIPTION_CHARS = 10_000
 _MAX_BUFFER_S = 7 * 86400
 _MOVES_THE_INDEX = ("zone", "policy", "capacity", "buffer_before_s", "buffer_after_s")
+_SHOWN_IN_FEEDS = ("name", "zone", "color", "location", "description")
 _DEFAULT_POLICY = {
     ResourceKind.ROOM: ConflictPolicy.REFUSE,
     ResourceKind.EQUIPMENT: ConflictPolicy.REFUSE,
@@ -171,6 +172,9 @@ def set_(
     columns = _columns(tx, given, now=now, actor=actor)
     store.update_fields(tx, resource.id, **columns)
     changed = _loaded(store.by_id(tx, resource.id))
+    if any(getattr(changed, name) != getattr(resource, name) for name in _SHOWN_IN_FEEDS):
+        store.touch(tx, [resource.id], now=now)
+        changed = _loaded(store.by_id(tx, resource.id))
     if any(getattr(changed, name) != getattr(resource, name) for name in _MOVES_THE_INDEX):
         _rebuild(tx, changed, limits=limits, now=now)
     if given:

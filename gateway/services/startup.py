@@ -157,6 +157,8 @@ def _adopt_zone(tx: Transaction, zone: str, *, limits: Limits, now: datetime) ->
     store.set_default_zone(tx, zone)
     tx.default_zone = zone
     following = resources.ids_without_zone(tx)
+    if following:
+        resources.touch(tx, following, now=now)
     for resource_id in following:
         calendar = calendars.of_resource(tx, resource_id)
         rebuild(tx, calendar.id, horizon=limits.horizon(now))

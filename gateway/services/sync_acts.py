@@ -14,7 +14,7 @@ from gateway.domain.ical import parse_object
 from gateway.domain.ical_reader import text_of
 from gateway.domain.inbound import inbound
 from gateway.domain.link_model import Mapping, Privacy
-from gateway.domain.model import Busy, ConflictPolicy, Occurrence, Window, from_epoch_s, to_epoch_s
+from gateway.domain.model import Busy, ConflictPolicy, Occurrence, to_epoch_s
 from gateway.domain.recurrence import expand
 from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView
 from gateway.providers.contract import Upsert
@@ -250,12 +250,9 @@ def _report_clashes(
     if calendar.resource.policy is ConflictPolicy.ALLOW:
         return
     ahead = to_epoch_s(now)
-    found: set[int] = set()
-    for start, end, busy in spans[:_CHECKED_SPANS]:
-        if busy.blocks and end > ahead:
-            window = Window(start=from_epoch_s(start), end=from_epoch_s(end))
-            rows = occurrence_store.blocking(tx, calendar, window, except_object=None, now=now)
-            found.update(int(row[2]) for row in rows)
+    taken = [(start, end) for start, end, busy in spans[:_CHECKED_SPANS] if busy.blocks and end > ahead]
+    rows = occurrence_store.blocking(tx, calendar, taken, except_object=None, now=now) if taken else []
+    found = {int(object_id) for _start, _end, object_id in rows}
     for stored in object_store.by_ids(tx, calendar.id, sorted(found)):
         tickets.open_for_link(
             tx,

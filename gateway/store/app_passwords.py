@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from gateway.domain.model import Principal, PrincipalId
 from gateway.domain.people import AppPassword
 from gateway.store import principals
 from gateway.store.database import Transaction
 from gateway.store.schema import app_password, principal
+
+_FIND = (
+    select(*principals.COLUMNS)
+    .join(app_password, app_password.c.principal_id == principal.c.id)
+    .where(app_password.c.secret_hash == bindparam("secret_hash"), app_password.c.revoked_at_utc.is_(None))
+)
 
 
 def add(tx: Transaction, principal_id: PrincipalId, *, label: str, secret_hash: bytes, now: datetime) -> int:
@@ -26,12 +32,7 @@ def add(tx: Transaction, principal_id: PrincipalId, *, label: str, secret_hash: 
 
 def find_principal(tx: Transaction, secret_hash: bytes) -> Principal | None:
     """Return whose unrevoked app password has this hash."""
-    query = (
-        select(*principals.COLUMNS)
-        .join(app_password, app_password.c.principal_id == principal.c.id)
-        .where(app_password.c.secret_hash == secret_hash, app_password.c.revoked_at_utc.is_(None))
-    )
-    row = tx.execute(query).one_or_none()
+    row = tx.execute(_FIND, {"secret_hash": secret_hash}).one_or_none()
     return principals.from_row(row) if row else None
 
 

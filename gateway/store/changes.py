@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, delete, exists, func, insert, select
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, select
 
 from gateway.domain.model import CalendarId, Change
 from gateway.store.database import Transaction
@@ -14,16 +14,17 @@ from gateway.store.schema import change
 _INSERT = insert(change)
 MASKED = "masked:"  # begins the etag of a tombstone whose object was not public; who made it follows
 
+_OF_HREF = [change.c.calendar_id == bindparam("calendar_id"), change.c.href == bindparam("href")]
+# The maximum comes from the index by href; ORDER BY seq would walk the whole log backwards.
+_NEWEST = select(change.c.op, change.c.etag).where(
+    *_OF_HREF,
+    change.c.seq == select(func.max(change.c.seq)).where(*_OF_HREF).correlate(None).scalar_subquery(),
+)
+
 
 def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | None:
     """Return whether the object that had ``href`` last was not public; None where none is known."""
-    query = (
-        select(change.c.op, change.c.etag)
-        .where(change.c.calendar_id == calendar_id, change.c.href == href)
-        .order_by(change.c.seq.desc())
-        .limit(1)
-    )
-    row = tx.execute(query).one_or_none()
+    row = tx.execute(_NEWEST, {"calendar_id": calendar_id, "href": href}).one_or_none()
     return None if row is None else (row.etag or "").startswith(MASKED)
 
 

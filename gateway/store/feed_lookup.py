@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from gateway.store.database import Database, Transaction
 
-_KEPT = 4096  # answers remembered between two commits of anybody
+_KEPT = 1024  # answers remembered between two commits of anybody
 
 # Ownership and grants as in services.access, for the face "feed"; a test compares the two.
 _SQL = """
@@ -32,7 +32,8 @@ SELECT f.id, f.uuid, f.name, f.revision, f.allows_gzip, f.expires_at_utc,
                     AND (CAST(g.faces AS TEXT) = '[]' OR CAST(g.faces AS TEXT) LIKE '%"feed"%'))
        END,
        (SELECT value FROM instance WHERE key = 'epoch'),
-       (SELECT value FROM instance WHERE key = 'zone')
+       (SELECT value FROM instance WHERE key = 'zone'),
+       f.owner_id
 FROM feed f
 JOIN feed_resource fr ON fr.feed_id = f.id
 JOIN resource r ON r.id = fr.resource_id
@@ -49,6 +50,7 @@ class FeedHit:
 
     Attributes:
         uuid: of the feed.
+        has_owner: what it shows follows her rights, which leave no date.
         levels: the owner's level by resource id, only resources that she may still see.
         calendars: (calendar id, sequence) in the feed's order.
         validator: equal as long as nothing that the feed shows has changed, the day aside.
@@ -60,6 +62,7 @@ class FeedHit:
     name: str
     allows_gzip: bool
     expires_at_utc: datetime | None
+    has_owner: bool
     levels: dict[int, int]
     calendars: tuple[tuple[int, int], ...]
     validator: tuple[object, ...]
@@ -67,25 +70,38 @@ class FeedHit:
 
 
 class FeedLookup:
-    """Finds feeds by the SHA-256 of their secret; one per event loop."""
+    """Finds feeds by the SHA-256 of their secret; one per event loop.
 
-    def __init__(self, db: Database) -> None:
+    ``settings`` are those of the instance that stand in every feed: a restart with others must not
+    leave clients with an entity tag of before.
+    """
+
+    def __init__(self, db: Database, *, settings: tuple[object, ...] = ()) -> None:
         self.is_local = db.is_sqlite
+        self._settings = settings
         self._db = db
         self._connection: Any = None  # Any: the driver's own
+        self._cursor: Any = None  # Any: the driver's own
         self._version: object = None
         self._known: dict[bytes, FeedHit] = {}
 
-    def find_local(self, secret_hash: bytes) -> FeedHit | None:
-        """Return the live feed of a secret, on SQLite, always from the same thread."""
-        connection = self._connection or self._connect()
-        version = connection.execute("PRAGMA data_version").fetchone()
+    def refresh_local(self) -> None:
+        """Forget what was found before where anybody has committed since; on SQLite only."""
+        cursor = self._cursor or self._connect()
+        version = cursor.execute("PRAGMA data_version").fetchone()
         if version != self._version:
             self._known.clear()
             self._version = version
+
+    def find_local(self, secret_hash: bytes) -> FeedHit | None:
+        """Return the live feed of a secret as of the last refresh or later, on SQLite.
+
+        Always call it from one thread, after ``refresh_local``.
+        """
+        cursor = self._cursor
         hit = self._known.get(secret_hash)
         if hit is None:
-            hit = _hit(connection.execute(_SQL, {"hash": secret_hash}).fetchall())
+            hit = _hit(cursor.execute(_SQL, {"hash": secret_hash}).fetchall(), self._settings)
             if hit is not None:
                 if len(self._known) >= _KEPT:
                     self._known.clear()
@@ -94,24 +110,25 @@ class FeedLookup:
 
     def find(self, tx: Transaction, secret_hash: bytes) -> FeedHit | None:
         """Return the live feed of a secret, in a transaction."""
-        return _hit(tx.execute(_TEXT, {"hash": secret_hash}).all())
+        return _hit(tx.execute(_TEXT, {"hash": secret_hash}).all(), self._settings)
 
     def close(self) -> None:
         """Close the connection of its own."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._cursor = None
 
     def _connect(self) -> Any:
         # Taken out of the pool, so that no worker waits for it and no transaction is ever open on it.
         fairy = self._db.engine.raw_connection()
-        connection = fairy.driver_connection
+        connection: Any = fairy.driver_connection  # Any: the driver's own
         fairy.detach()
         self._connection = connection
-        return connection
+        self._cursor = connection.cursor()
+        return self._cursor
 
 
-def _hit(rows: Sequence[Any]) -> FeedHit | None:
+def _hit(rows: Sequence[Any], settings: tuple[object, ...]) -> FeedHit | None:
     if not rows:
         return None
     first = rows[0]
@@ -124,9 +141,10 @@ def _hit(rows: Sequence[Any]) -> FeedHit | None:
         name=first[2],
         allows_gzip=bool(first[4]),
         expires_at_utc=_instant(first[5]),
+        has_owner=first[17] is not None,
         levels={row[8]: row[14] for row in visible},
         calendars=tuple((row[6], row[7]) for row in visible),
-        validator=(first[3], first[15], first[16], *(tuple(row[6:15]) for row in visible)),
+        validator=(*settings, first[3], first[15], first[16], *(tuple(row[6:15]) for row in visible)),
     )
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, or_, select, true, update
+from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, true, update
 
-from gateway.domain.model import CalendarId, Level, PrincipalId, Resource, ResourceId
+from gateway.domain.model import Calendar, Level, PrincipalId, Resource, ResourceId
 from gateway.domain.people import Grant, GrantSubject, GrantTarget
-from gateway.store import resources
+from gateway.store import calendars, resources
 from gateway.store.database import Transaction
 from gateway.store.schema import (
-    calendar,
     department,
     group_member,
     people_group,
@@ -152,24 +151,34 @@ def _is_for(principal_id: PrincipalId) -> Any:  # Any: a condition of SQLAlchemy
     return or_(resource_grant.c.principal_id == principal_id, resource_grant.c.group_id.in_(groups))
 
 
+_PRINCIPAL: Any = bindparam("principal")  # Any: stands where an id stands
+_OF_PRINCIPAL = select(
+    resource_grant.c.resource_id,
+    resource_grant.c.department_id,
+    resource_grant.c.level,
+    resource_grant.c.faces,
+).where(_is_for(_PRINCIPAL))
+_OF_PRINCIPAL_ON = _OF_PRINCIPAL.where(
+    or_(
+        resource_grant.c.resource_id.in_(bindparam("resources", expanding=True)),
+        resource_grant.c.department_id.in_(bindparam("departments", expanding=True)),
+    )
+)
+
+
 def of_principal(
     tx: Transaction, principal_id: PrincipalId, *, resources_only: Sequence[Resource] | None = None
 ) -> list[GrantRow]:
     """Return a person's own and her groups' grants, only those that touch ``resources_only`` if given."""
-    query = select(
-        resource_grant.c.resource_id,
-        resource_grant.c.department_id,
-        resource_grant.c.level,
-        resource_grant.c.faces,
-    ).where(_is_for(principal_id))
-    if resources_only is not None:
-        departments = {each.department_id for each in resources_only if each.department_id is not None}
-        query = query.where(
-            or_(
-                resource_grant.c.resource_id.in_([each.id for each in resources_only]),
-                resource_grant.c.department_id.in_(departments),
-            )
-        )
+    if resources_only is None:
+        rows = tx.execute(_OF_PRINCIPAL, {"principal": principal_id})
+    else:
+        wanted = {
+            "principal": principal_id,
+            "resources": [each.id for each in resources_only],
+            "departments": [each.department_id for each in resources_only if each.department_id is not None],
+        }
+        rows = tx.execute(_OF_PRINCIPAL_ON, wanted)
     return [
         GrantRow(
             resource_id=row.resource_id,
@@ -177,12 +186,12 @@ def of_principal(
             level=Level(row.level),
             faces=tuple(row.faces),
         )
-        for row in tx.execute(query)
+        for row in rows
     ]
 
 
-def reachable(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Resource, CalendarId]]:
-    """Return every resource that a person owns or has any grant on, in one statement."""
+def reachable(tx: Transaction, principal_id: PrincipalId) -> list[Calendar]:
+    """Return the calendar of every resource that a person owns or has any grant on, in one statement."""
     granted = select(resource_grant.c.resource_id).where(
         _is_for(principal_id), resource_grant.c.resource_id.is_not(None)
     )
@@ -197,36 +206,50 @@ def reachable(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Resource
 
 def candidates(
     tx: Transaction, principal_id: PrincipalId, *, slug: str, base: str | None, digits: str | None
-) -> list[tuple[Resource, CalendarId]]:
-    """Return the few resources that ``slug`` could mean in this person's home, in one statement.
+) -> list[Calendar]:
+    """Return the few calendars that ``slug`` could mean in this person's home, in one statement.
 
     ``base`` and ``digits`` are the two parts of a slug of the form ``base--digits``.
     """
-    own_slugs = [slug] if base is None else [slug, base]
-    could_be = [
-        and_(resources.IS_PERSONAL, resource.c.owner_id == principal_id, resource.c.slug.in_(own_slugs)),
-        and_(resources.IS_SHARED, resource.c.slug == slug),
-    ]
-    if digits is not None:
-        could_be.append(and_(resources.uuid_starts_with(digits), resource.c.slug == base))
-    # One branch per index: OR over different columns would walk the whole table.
-    found = [select(resource.c.id).where(each) for each in could_be]
-    return _with_calendars(tx, resource.c.id.in_(found[0].union(*found[1:])))
+    wanted = {"principal": principal_id, "slug": slug}
+    if digits is None:
+        return _rows(tx, _BY_SLUG, wanted)
+    low, high = resources.uuid_bounds(digits)
+    return _rows(tx, _BY_ALIAS, wanted | {"base": base, "low": low, "high": high})
 
 
-def one(tx: Transaction, resource_id: ResourceId) -> list[tuple[Resource, CalendarId]]:
-    """Return a resource with its calendar, or nothing."""
+def one(tx: Transaction, resource_id: ResourceId) -> list[Calendar]:
+    """Return the calendar of a resource, or nothing."""
     return _with_calendars(tx, resource.c.id == resource_id)
 
 
-def _with_calendars(
-    tx: Transaction, condition: Any
-) -> list[tuple[Resource, CalendarId]]:  # Any: SQLAlchemy's
-    query = (
-        resources.query()
-        .add_columns(calendar.c.id.label("calendar_id"))
-        .join(calendar, calendar.c.resource_id == resource.c.id)
-        .where(condition)
-        .order_by(resource.c.id)
-    )
-    return [(resources.from_row(tx, row), CalendarId(row.calendar_id)) for row in tx.execute(query)]
+def _with_calendars(tx: Transaction, condition: Any) -> list[Calendar]:  # Any: SQLAlchemy's
+    return _rows(tx, _where(condition))
+
+
+def _where(condition: Any) -> Select[Any]:  # Any: SQLAlchemy's
+    return calendars.QUERY.where(condition).order_by(resource.c.id)
+
+
+def _rows(
+    tx: Transaction, query: Select[Any], wanted: dict[str, Any] | None = None
+) -> list[Calendar]:  # Any: SQLAlchemy's
+    return [calendars.calendar_from_row(row, tx.default_zone) for row in tx.execute(query, wanted)]
+
+
+def _could_be(*conditions: Any) -> Select[Any]:  # Any: SQLAlchemy's
+    # One branch per index: OR over different columns would walk the whole table.
+    first, *others = (select(resource.c.id).where(each) for each in conditions)
+    return _where(resource.c.id.in_(first.union(*others)))
+
+
+_SLUG: Any = bindparam("slug")  # Any: stands where a text stands
+_BASE: Any = bindparam("base")
+_IS_OWN = and_(resources.IS_PERSONAL, resource.c.owner_id == _PRINCIPAL)
+_IS_SHARED = and_(resources.IS_SHARED, resource.c.slug == _SLUG)
+_BY_SLUG = _could_be(and_(_IS_OWN, resource.c.slug == _SLUG), _IS_SHARED)
+_BY_ALIAS = _could_be(
+    and_(_IS_OWN, resource.c.slug.in_([_SLUG, _BASE])),
+    _IS_SHARED,
+    and_(resource.c.uuid.between(bindparam("low"), bindparam("high")), resource.c.slug == _BASE),
+)

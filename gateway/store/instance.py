@@ -5,18 +5,19 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from gateway.store.database import Transaction
 from gateway.store.schema import instance
 
 _EPOCH = "epoch"
+_GET = select(instance.c.value).where(instance.c.key == bindparam("key"))
 _ZONE = "zone"
 
 
 def get(tx: Transaction, key: str) -> str | None:
     """Return one fact, or None."""
-    value: str | None = tx.execute(select(instance.c.value).where(instance.c.key == key)).scalar_one_or_none()
+    value: str | None = tx.execute(_GET, {"key": key}).scalar_one_or_none()
     return value
 
 

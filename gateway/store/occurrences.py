@@ -6,11 +6,27 @@ truncated: objects that are too dense were refused before.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Row, and_, bindparam, delete, func, insert, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    BindParameter,
+    Row,
+    TextClause,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.exc import IntegrityError
 
@@ -18,6 +34,7 @@ from gateway.domain.errors import Clash
 from gateway.domain.model import Busy, Calendar, CalendarId, ObjectId, Occurrence, Window, to_epoch_s
 from gateway.store.database import Transaction
 from gateway.store.schema import busy_slot, calendar_object, occurrence, principal
+from gateway.store.types import UtcDateTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +62,37 @@ _IN_WINDOW = (
     )
     .order_by(occurrence.c.start_ts, occurrence.c.object_id, occurrence.c.recur_ts)
 )
-_BLOCKING = (
-    select(occurrence.c.start_ts, occurrence.c.end_ts, occurrence.c.object_id)
-    .join(calendar_object, calendar_object.c.id == occurrence.c.object_id)
-    .where(
-        occurrence.c.calendar_id == bindparam("calendar_id"),
-        occurrence.c.start_ts >= _LOW,
-        occurrence.c.start_ts < _TO,
-        occurrence.c.end_ts > _FROM,
-        occurrence.c.end_ts > occurrence.c.start_ts,
-        occurrence.c.busy != int(Busy.FREE),
-        occurrence.c.object_id != bindparam("except_object"),
-        or_(calendar_object.c.expires_at_utc.is_(None), calendar_object.c.expires_at_utc > bindparam("now")),
+_BLOCKING = """
+    SELECT DISTINCT o.start_ts, o.end_ts, o.object_id
+    FROM {windows}
+    JOIN occurrence AS o ON o.calendar_id = :calendar_id
+        AND o.start_ts >= {start} - :longest AND o.start_ts < {end} AND o.end_ts > {start}
+    JOIN calendar_object AS c ON c.id = o.object_id
+    WHERE o.end_ts > o.start_ts AND o.busy <> {free} AND o.object_id <> :except_object
+        AND (c.expires_at_utc IS NULL OR c.expires_at_utc > :now)
+    ORDER BY o.start_ts, o.end_ts, o.object_id
+"""
+
+
+def _blocking(windows: str, start: str, end: str, *binds: BindParameter[Any]) -> TextClause:
+    query = _BLOCKING.format(windows=windows, start=start, end=end, free=int(Busy.FREE))
+    return text(query).bindparams(
+        bindparam("now", type_=UtcDateTime),
+        bindparam("longest", type_=BigInteger),
+        bindparam("calendar_id", type_=BigInteger),
+        bindparam("except_object", type_=BigInteger),
+        *binds,
     )
-    .order_by(occurrence.c.start_ts, occurrence.c.end_ts)
+
+
+# CROSS JOIN keeps SQLite from walking the whole calendar and looking up windows instead.
+_BLOCKING_SQLITE = _blocking("json_each(:windows) AS w CROSS", "(w.value ->> 0)", "(w.value ->> 1)")
+_BLOCKING_POSTGRESQL = _blocking(
+    "unnest(:starts, :ends) AS w (start_ts, end_ts)",
+    "w.start_ts",
+    "w.end_ts",
+    bindparam("starts", type_=ARRAY(BigInteger)),
+    bindparam("ends", type_=ARRAY(BigInteger)),
 )
 _INSERT = insert(occurrence)
 _DELETE = delete(occurrence).where(occurrence.c.object_id == bindparam("object"))
@@ -89,14 +123,37 @@ def in_window(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]
 
 
 def blocking(
-    tx: Transaction, calendar: Calendar, window: Window, *, except_object: ObjectId | None, now: datetime
+    tx: Transaction,
+    calendar: Calendar,
+    windows: Sequence[tuple[int, int]],
+    *,
+    except_object: ObjectId | None,
+    now: datetime,
 ) -> list[tuple[int, int, ObjectId]]:
-    """Return ``(start_ts, end_ts, object_id)`` of what takes time in ``window``, by start.
+    """Return ``(start_ts, end_ts, object_id)`` of what takes time in any of ``windows``, by start.
 
-    Free spans, spans without length and holds whose time is over at ``now`` do not count.
+    Free spans, spans without length and holds whose time is over at ``now`` do not count. However many
+    windows there are, it is one statement that looks each of them up in the index.
+
+    Args:
+        tx: a transaction.
+        calendar: the calendar; for the length of its longest occurrence.
+        windows: ``(start_ts, end_ts)``, in any order, overlapping or not.
+        except_object: whose spans do not count.
+        now: the current instant.
     """
-    wanted = _bounds(calendar, window) | {"now": now, "except_object": except_object or 0}
-    return [(row.start_ts, row.end_ts, ObjectId(row.object_id)) for row in tx.execute(_BLOCKING, wanted)]
+    wanted = {
+        "calendar_id": calendar.id,
+        "longest": calendar.max_duration_s,
+        "now": now,
+        "except_object": except_object or 0,
+    }
+    if tx.is_postgresql:
+        wanted |= {"starts": [start for start, _ in windows], "ends": [end for _, end in windows]}
+        rows = tx.execute(_BLOCKING_POSTGRESQL, wanted)
+    else:
+        rows = tx.execute(_BLOCKING_SQLITE, wanted | {"windows": json.dumps(windows)})
+    return [(row.start_ts, row.end_ts, ObjectId(row.object_id)) for row in rows]
 
 
 def clear_calendar(tx: Transaction, calendar_id: CalendarId) -> None:

@@ -55,6 +55,8 @@ def add(
         "buffer_before_s": 0,
         "buffer_after_s": 0,
         "created_at_utc": now,
+        "revision": 0,
+        "modified_at_utc": now,
         **fields,
     }
     resource_id = tx.execute(insert(resource).values(**values).returning(resource.c.id)).scalar_one()
@@ -85,7 +87,12 @@ def _fresh_uuid(tx: Transaction) -> str:
 
 def uuid_starts_with(digits: str) -> Any:  # Any: a condition of SQLAlchemy
     """Return the condition for resources whose uuid begins with eight digits, by the unique index."""
-    return resource.c.uuid.between(f"{digits}-", f"{digits}-g")
+    return resource.c.uuid.between(*uuid_bounds(digits))
+
+
+def uuid_bounds(digits: str) -> tuple[str, str]:
+    """Return between which values the uuids lie that begin with eight digits."""
+    return f"{digits}-", f"{digits}-g"
 
 
 def by_id(tx: Transaction, resource_id: ResourceId) -> Resource | None:
@@ -143,6 +150,15 @@ def update_fields(tx: Transaction, resource_id: ResourceId, **fields: object) ->
     """Change columns of one resource."""
     if fields:
         tx.execute(update(resource).where(resource.c.id == resource_id).values(**fields))
+
+
+def touch(tx: Transaction, resource_ids: Sequence[ResourceId], *, now: datetime) -> None:
+    """Note that what feeds say of these resources has changed."""
+    tx.execute(
+        update(resource)
+        .where(resource.c.id.in_(resource_ids))
+        .values(revision=resource.c.revision + 1, modified_at_utc=now)
+    )
 
 
 def remove(tx: Transaction, resource_id: ResourceId) -> None:

@@ -163,6 +163,9 @@ resource = Table(
     Column("buffer_before_s", Integer, nullable=False),
     Column("buffer_after_s", Integer, nullable=False),
     Column("created_at_utc", UtcDateTime, nullable=False),
+    # Rise with each change of what feeds say of every event: name, place, colour, description, zone.
+    Column("revision", Integer, nullable=False),
+    Column("modified_at_utc", UtcDateTime, nullable=False),
     # A personal slug is unique in its owner's home only, so that it reveals nobody else's names.
     Index(
         "uq_resource_slug_shared",

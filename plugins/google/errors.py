@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+import re
 
 from gateway.providers.contract import Answer
 from gateway.providers.errors import (
     BadAnswer,
-    CalendarMissing,
     CursorExpired,
     Forbidden,
     Misconfigured,
@@ -22,6 +21,7 @@ from gateway.providers.errors import (
     VersionConflict,
 )
 
+_REASON = re.compile(r"[A-Za-z0-9._-]{1,60}")
 QUOTA_PAUSE_S = 3 * 3600.0
 _PATIENCE = {"rateLimitExceeded", "userRateLimitExceeded"}
 _OF_ONE_EVENT = {"forbiddenForNonOrganizer", "eventTypeRestriction", "cannotChangeOrganizer"}
@@ -38,7 +38,7 @@ def reason_of(answer: Answer) -> str:
     errors = error.get("errors") if isinstance(error, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
     reason = first.get("reason") if isinstance(first, dict) else None
-    return reason if isinstance(reason, str) and reason.isalnum() and len(reason) <= 60 else ""
+    return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
 
 
 def error_of(answer: Answer, *, is_write: bool) -> ProviderError:
@@ -55,12 +55,10 @@ def error_of(answer: Answer, *, is_write: bool) -> ProviderError:
         )
     if status == 401:
         return SignInExpired(code=reason or "401")
-    if status == 404:
-        return NotFound(code=reason or "404")
-    if status == 410:
-        if reason in {"fullSyncRequired", "updatedMinTooLongAgo"}:
-            return CursorExpired(code=reason)
-        return NotFound(code=reason or "410")
+    if status == 410 and reason in {"fullSyncRequired", "updatedMinTooLongAgo"}:
+        return CursorExpired(code=reason)
+    if status in {404, 410} and reason:
+        return NotFound(code=reason)
     if status in {409, 412}:
         return VersionConflict(code=reason or str(status))
     if status == 400 and reason:
@@ -93,8 +91,3 @@ def _forbidden(answer: Answer, reason: str) -> ProviderError:
     if reason in _OF_ONE_EVENT:
         return Forbidden("The account may not change this event.", code=reason, reach=Reach.ITEM)
     return Forbidden(code=reason)
-
-
-def missing_calendar(error: ProviderError) -> NoReturn:
-    """Raise that the calendar itself is gone."""
-    raise CalendarMissing(code=error.code) from None

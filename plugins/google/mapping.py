@@ -28,6 +28,7 @@ def from_ical(ical: bytes, presentation: Presentation) -> Flat:
         obj,
         zone=zone_or_default(presentation.zone, "UTC"),
         guests=presentation.guests,
+        link=presentation.back_link,
         alarms=presentation.reminders is Reminders.KEEP,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import TooManyInstances
@@ -12,9 +11,7 @@ from gateway.domain.model import Window
 from gateway.domain.recurrence import Instance, iter_instances
 from gateway.providers.errors import Rejected
 from plugins.google.model import At, Flat, Key, Override, at_instant, is_same
-
-if TYPE_CHECKING:
-    from plugins.google.flatten import Reader
+from plugins.google.object_reader import Reader, zone_name
 
 MAX_DATES = 500
 _EVER = Window(start=datetime(2, 1, 1, tzinfo=UTC), end=datetime(9990, 1, 1, tzinfo=UTC))
@@ -80,7 +77,5 @@ def _span(instance: Instance) -> tuple[At, At]:
 def _at(local: date, instant: datetime) -> At:
     if not isinstance(local, datetime):
         return At(local)
-    from plugins.google.flatten import zone_name
-
     zone = local.tzinfo
     return at_instant(instant, zone_name(zone) if isinstance(zone, ZoneInfo) else "UTC")

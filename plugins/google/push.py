@@ -24,7 +24,7 @@ from plugins.google.model import Flat
 from plugins.google.push_exceptions import ExceptionPush
 from plugins.google.quirks.event_ids import MAX_GENERATIONS, event_id
 from plugins.google.reading import Odd, marker_of_event, to_flat
-from plugins.google.series import read_exceptions, read_object
+from plugins.google.series import check_calendar, read_exceptions, read_object
 
 SILENT: Mapping[str, str] = {"sendUpdates": "none"}
 """On every write: nobody is mailed (§4)."""
@@ -70,6 +70,10 @@ class Push:
             )
         except NotFound:
             await self._check_calendar()
+        except VersionConflict:
+            now = await self._client.get(self._calendar_id, write.remote_id)
+            if now is not None and now.get("status") != "cancelled":
+                raise
         return gone
 
     # -- creating
@@ -178,13 +182,7 @@ class Push:
         return self._client.event(self._calendar_id, name)
 
     async def _check_calendar(self) -> None:
-        """Trap: a 404 may mean that the whole calendar is gone or closed (§10): ask once before believing."""
-        try:
-            # Under every scope that reads or writes events; calendars.get needs another one.
-            query = {"maxResults": "1", "fields": "kind"}
-            await self._client.call("GET", self._client.events(self._calendar_id), query=query)
-        except NotFound as error:
-            raise CalendarMissing(code=error.code) from None
+        await check_calendar(self._client, self._calendar_id)
 
 
 def _plain(write: Put) -> Any:

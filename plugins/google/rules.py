@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, time
 
-from gateway.domain.rrule import Frequency, Rule, until_wall_clock
+from gateway.domain.rrule import Budget, Frequency, Rule, until_wall_clock, walk
 from plugins.google.model import At
 
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -43,6 +44,25 @@ def rule_text(rule: Rule, start: At) -> str:
     if rule.week_start:
         parts.append(f"WKST={_DAYS[rule.week_start]}")
     return ";".join(parts)
+
+
+def makes_start(rules: Iterable[Rule], start: At) -> bool:
+    """Return whether a rule makes DTSTART itself; what Google does otherwise is not documented."""
+    value = start.value
+    wall = value if isinstance(value, datetime) else datetime.combine(value, time())
+    return any(
+        next(walk(rule, wall, low=wall, high=wall, budget=Budget()), None) is not None for rule in rules
+    )
+
+
+def makes_nothing(rule: Rule, start: At) -> bool:
+    """Return whether a rule ends before it begins: only DTSTART is left, and Google refuses the rule."""
+    if rule.until is None:
+        return False
+    text = _until(rule, start)
+    if start.is_date:
+        return text < f"{start.value:%Y%m%d}"
+    return text < f"{start.instant:%Y%m%dT%H%M%SZ}"
 
 
 def _until(rule: Rule, start: At) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.providers.errors import BadAnswer
+from gateway.providers.errors import BadAnswer, CalendarMissing, NotFound
 from plugins.google.client import PAGE, GoogleClient
 from plugins.google.items import Remote, is_exception, text, valid
 from plugins.google.reading import Event
@@ -18,6 +18,20 @@ async def read_object(client: GoogleClient, calendar_id: str, event_id: str) -> 
     if not event.get("recurrence") or event.get("status") == "cancelled":
         return Remote(event=event)
     return Remote(event=event, exceptions=await read_exceptions(client, calendar_id, event))
+
+
+async def check_calendar(client: GoogleClient, calendar_id: str) -> None:
+    """Trap: a 404 may mean that the whole calendar is gone or closed (§10): ask once before believing.
+
+    Raises:
+        CalendarMissing: it is.
+    """
+    # Under every scope that reads or writes events; calendars.get needs another one.
+    query = {"maxResults": "1", "fields": "kind"}
+    try:
+        await client.call("GET", client.events(calendar_id), query=query)
+    except NotFound as error:
+        raise CalendarMissing(code=error.code) from None
 
 
 async def read_exceptions(client: GoogleClient, calendar_id: str, master: Event) -> dict[str, Event]:

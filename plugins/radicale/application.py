@@ -165,7 +165,10 @@ def build(path: Path, handle: Handle) -> CalgateApplication:
             "rights": lambda c: Rights(c, session),
         },
     )
-    application = CalgateApplication(ready, session)
+    try:
+        application = CalgateApplication(ready, session)
+    except (RuntimeError, ValueError) as error:
+        raise GatewayError(f"CalDAV cannot start with {path}: {error}") from error
     expected = {"_storage": Storage, "_auth": Auth, "_rights": Rights, "_hook": no_hook.Hook}
     refuse(seams.loaded_problems(application, expected), path)
     return application

@@ -14,6 +14,7 @@ from gateway.domain.ical import ParsedObject, parse_object
 from gateway.domain.line_tree import LineComponent, read_tree
 from gateway.domain.model import Window
 from gateway.domain.recurrence import Instance, iter_instances
+from gateway.domain.zone_book import ObjectTimes, ZoneBook
 from plugins.radicale.names import caldav, text
 from plugins.radicale.problems import Problem
 from plugins.radicale.times import read_window
@@ -21,6 +22,7 @@ from plugins.radicale.times import read_window
 _TIMES = frozenset(
     {"DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"}
 )
+_RULES = ("RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID", "DURATION")
 _KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 _ENDS = {"VEVENT": "DTEND", "VTODO": "DUE"}
 MAX_EXPANDED = 50_000  # instances in one answer
@@ -92,8 +94,12 @@ class CalendarData:
 
     def _expanded(self, ical: bytes, window: Window) -> bytes:
         """Return the instances in the window as components of their own, in UTC (RFC 4791 §9.6.5)."""
-        parsed = parse_object(ical, max_bytes=len(ical))
         root = read_tree(_Bytes(ical))
+        single = single_event(root, ical, self.zone)
+        if single is not None:
+            self.written += 1
+            return _single_expanded(root, single, window)
+        parsed = parse_object(ical, max_bytes=len(ical))
         trees = by_component(parsed, root)
         parts = [b"BEGIN:VCALENDAR\r\n", *(fold(line) for _, line in root.lines)]
         day_zone = parsed.floating_zone or self.zone
@@ -127,6 +133,50 @@ class CalendarData:
         dropped = {id(trees[id(c)]) for c in parsed.overrides} - near
         root.children = [child for child in root.children if id(child) not in dropped]
         return b"".join(_lines(root))
+
+
+@dataclass(frozen=True, slots=True)
+class SingleEvent:
+    """An event that happens once, read without understanding the rest of it."""
+
+    tree: LineComponent
+    start: datetime
+    end: datetime
+    days: tuple[str, str] | None  # first and, exclusive, last day of an all-day event
+
+
+def single_event(root: LineComponent, ical: bytes, zone: tzinfo) -> SingleEvent | None:
+    """Return the event where the object is one that needs no rules: most are, and this costs far less."""
+    found = [child for child in root.children if child.name in _KINDS]
+    if len(found) != 1 or found[0].name != "VEVENT" or root.first("X-WR-TIMEZONE") is not None:
+        return None
+    tree = found[0]
+    start_line, end_line = tree.first("DTSTART"), tree.first("DTEND")
+    if start_line is None or end_line is None or any(tree.first(name) is not None for name in _RULES):
+        return None
+    times = ObjectTimes(ZoneBook(), root, _Bytes(ical), zone)
+    try:
+        start, end = times.of_line(start_line), times.of_line(end_line)
+        if (start.zone is None) != (end.zone is None) or (start.zone is None and end.wall <= start.wall):
+            return None
+        days = (start.text, end.text) if start.zone is None else None
+        return SingleEvent(tree, start.instant(zone), end.instant(zone), days)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _single_expanded(root: LineComponent, event: SingleEvent, window: Window) -> bytes:
+    parts = [b"BEGIN:VCALENDAR\r\n", *(fold(line) for _, line in root.lines)]
+    if window.overlaps(event.start, event.end):
+        head, rest = _split_body(event.tree)
+        if event.days is not None:
+            first, last = event.days
+            time = f"DTSTART;VALUE=DATE:{first}\r\nDTEND;VALUE=DATE:{last}\r\n"
+        else:
+            time = f"DTSTART:{event.start:%Y%m%dT%H%M%S}Z\r\nDTEND:{event.end:%Y%m%dT%H%M%S}Z\r\n"
+        parts += [head, time.encode(), rest]
+    parts.append(b"END:VCALENDAR\r\n")
+    return b"".join(parts)
 
 
 def _only_overrides(parsed: ParsedObject) -> ParsedObject:

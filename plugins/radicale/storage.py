@@ -79,9 +79,7 @@ class Storage(BaseStorage):
 
     @contextmanager
     def acquire_lock(self, mode: str, user: str = "", *args: Any, **kwargs: Any) -> Iterator[None]:  # noqa: ARG002 - Radicale's signature
-        """Share one snapshot; writing is refused (see the module)."""
-        if mode != "r":
-            raise ValueError(_READ_ONLY)
+        """Share one snapshot, for writing too: what would write is refused by itself (see the module)."""
         with self._session.reading():
             yield
 

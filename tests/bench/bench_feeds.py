@@ -44,7 +44,6 @@ http {{
   sendfile on; tcp_nopush on; keepalive_requests 100000000; keepalive_timeout 75s;
   client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;
   uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;
-  open_file_cache max=100 inactive=60s;
   server {{ listen 127.0.0.1:{port}; root {dir}/www; gzip_static on; }}
 }}
 """

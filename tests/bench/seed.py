@@ -19,7 +19,9 @@ from gateway.store.schema import calendar_object, change, occurrence
 SEED = 20260302
 _HEAD = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//Example//Bench//EN\r\n"
 _TAIL = "END:VCALENDAR\r\n"
-_WORDS = ["review", "planning", "budget", "hiring", "design", "launch", "retro", "interview", "workshop", "lunch"]
+_WORDS = (
+    "review", "planning", "budget", "hiring", "design", "launch", "retro", "interview", "workshop", "lunch",
+)  # fmt: skip
 
 
 def component(number: int, *, first: datetime, is_night: bool = False) -> str:

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from gateway.domain.model import Calendar, Window
 from gateway.services import resources
 from gateway.store import calendars as calendar_store
 from gateway.store.database import Database, Transaction
+from gateway.store.schema import change
 from tests.conftest import Cli
 from tests.dav_client import DavClient, Replica
 from tests.servers import Server
@@ -70,7 +72,7 @@ class Writer:
         self.writes += 1
 
     def settle(self, stored: dict[str, bytes]) -> None:
-        """Compare with what is stored; the write without an answer may have happened, wholly or not at all."""
+        """Compare with what is stored; the unanswered write may have happened, wholly or not at all."""
         mine = {name: data for name, data in stored.items() if name.startswith(f"w{self.number}-")}
         if self.unsure is not None:
             name, data = self.unsure
@@ -90,13 +92,11 @@ def _check_store(address: str) -> None:
 
         def read(tx: Transaction) -> tuple[Calendar, list[int]]:
             room = calendar_store.of_resource(tx, resources.get(tx, "room").id)
-            rows = tx.connection.exec_driver_sql(
-                f"SELECT seq FROM change WHERE calendar_id = {room.id:d} ORDER BY seq"  # noqa: S608 - a number
-            )
+            query = select(change.c.seq).where(change.c.calendar_id == room.id).order_by(change.c.seq)
             if db.is_sqlite:
                 assert tx.connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
                 assert not tx.connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-            return room, [row[0] for row in rows]
+            return room, list(tx.execute(query).scalars())
 
         room, numbers = db.read(read)
         assert numbers == list(range(1, room.seq + 1))

@@ -71,6 +71,13 @@ def test_pages_lead_to_the_same_state(world: World, room: Calendar, limit: int) 
     assert world.follow(room, start, {}, limit=limit) == (world.token(room), world.listing(room))
 
 
+def test_a_limit_of_nothing_skips_nothing(world: World, room: Calendar) -> None:
+    start = world.token(room)
+    fill(world, room, 2)
+    found = since(world, room, start, 0)
+    assert (found.changes, found.token, found.is_truncated) == ((), start, True)
+
+
 def test_a_change_between_two_pages_is_not_missed(world: World, room: Calendar) -> None:
     fill(world, room, 5)
     start = f"{world.token(room).rpartition(':')[0]}:0"

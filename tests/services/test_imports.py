@@ -219,7 +219,7 @@ def test_progress_is_told_after_each_batch(world: World, room: Calendar) -> None
     seen: list[int] = []
     data = vcalendar(*(event(f"u{n}", day=n) for n in range(70)))
     world.load(room, data, progress=lambda report: seen.append(report.done))
-    assert seen == [32, 64, 70]
+    assert seen == [8, 16, 24, 32, 40, 48, 56, 64, 70]
 
 
 def test_an_import_that_stops_half_way_is_simply_repeated(world: World, room: Calendar) -> None:

@@ -18,11 +18,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gateway.domain.conditional import Condition
 from gateway.domain.errors import Clash, NotFound, PreconditionFailed, UidConflict
-from gateway.domain.model import Calendar, ConflictPolicy, Window
-from gateway.services import changes, chores, resources
+from gateway.domain.model import Calendar, ConflictPolicy, FeedLevel, Resource, Window
+from gateway.services import changes, chores, feeds, resources
+from gateway.services.feed_render import FeedLookup, render_ics, scene_of
+from gateway.services.feeds import secret_hash
 from gateway.services.imports import href_of
+from gateway.settings import Settings
 from gateway.store import changes as change_store
-from gateway.store.database import Database
+from gateway.store.database import Database, Transaction
 from tests.services.test_imports import event
 from tests.services.test_occurrence_index import fresh
 from tests.worlds import World, at, vcalendar, vevent
@@ -30,6 +33,7 @@ from tests.worlds import World, at, vcalendar, vevent
 SOAK = os.environ.get("CALGATE_SOAK") == "1"  # read before the fixtures clean the environment
 EXAMPLES = 2000 if SOAK else 25  # per database
 STEPS = 25
+SETTINGS = Settings(feeds_keep_secret=False)
 
 NAMES = st.sampled_from([f"n{number}.ics" for number in range(5)])
 UIDS = st.sampled_from([f"u{number}" for number in range(5)])
@@ -48,6 +52,17 @@ class Reader:
     token: str
     state: dict[str, str]
     limit: int | None
+
+
+@dataclass
+class Subscription:
+    """A feed link of one calendar, and every body it gave, by what says whether anything changed."""
+
+    calendar: int
+    uuid: str
+    secret: str
+    is_revoked: bool = False
+    bodies: dict[tuple[object, ...], bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -81,6 +96,8 @@ class LogMachine(RuleBasedStateMachine):
         ]
         self.models = [Model(), Model()]
         self.readers: list[Reader] = []
+        self.links: list[Subscription] = []
+        self.lookup = FeedLookup(self.db)
 
     def _condition(self, wanted: str, etag: str | None) -> tuple[Condition, bool]:
         """Return a condition and whether it holds."""
@@ -220,6 +237,49 @@ class LogMachine(RuleBasedStateMachine):
         reader.token, reader.state = found
         assert reader.state == self.world.listing(calendar)
 
+    # -- feeds
+
+    @rule(which=CALENDARS)
+    def make_feed(self, which: int) -> None:
+        slug = self.calendars[which].resource.slug
+        made = self.db.write(
+            feeds.create, [slug], settings=SETTINGS, now=self.world.now, level=FeedLevel.FULL
+        )
+        self.links.append(Subscription(which, made.feed.uuid, made.secret))
+
+    @rule(data=st.data())
+    def revoke(self, data: st.DataObject) -> None:
+        if self.links:
+            link = data.draw(st.sampled_from(self.links))
+            if not link.is_revoked:
+                self.db.write(feeds.revoke, link.uuid, now=self.world.now)
+                link.is_revoked = True
+
+    @rule(data=st.data())
+    def fetch(self, data: st.DataObject) -> None:
+        if self.links:
+            self._fetch(data.draw(st.sampled_from(self.links)))
+
+    def _fetch(self, link: Subscription) -> None:
+        """A live link shows every object of its window and nothing else; a revoked one is not there."""
+        hit = self.db.read(self.lookup.find, secret_hash(link.secret))
+        if link.is_revoked:
+            assert hit is None
+            return
+        assert hit is not None
+
+        def render(tx: Transaction) -> tuple[Window, bytes]:
+            scene = scene_of(tx, hit, now=self.world.now, settings=SETTINGS)
+            return scene.window, render_ics(tx, scene, settings=SETTINGS, secret=link.secret).body
+
+        window, body = self.db.read(render)
+        model = self.models[link.calendar]
+        inside = {href for href, _, _ in self.world.index(self.calendars[link.calendar], window)}
+        shown = {line[4:].decode() for line in body.split(b"\r\n") if line.startswith(b"UID:u")}
+        assert shown == {model.uids[name] for name in inside}
+        key = (hit.validator, window.start)
+        assert link.bodies.setdefault(key, body) == body, "unchanged, but other bytes"
+
     # -- what always holds
 
     @invariant()
@@ -236,13 +296,16 @@ class LogMachine(RuleBasedStateMachine):
             self.readers += [Reader(which, token, {}, limit) for limit in (None, 1, 3)]
         for reader in self.readers:
             self._catch_up(reader)
+        for link in self.links:
+            self._fetch(link)
+        self.lookup.close()
         for calendar in self.calendars:
             for window in (Window(start=at(0), end=at(40)), Window(start=at(600), end=at(1000))):
                 found = sorted(self.world.index(calendar, window))
                 assert found == fresh(self.world, calendar, window)
 
 
-def _all_slugs(tx):
+def _all_slugs(tx: Transaction) -> list[Resource]:
     return resources.list_(tx)
 
 
@@ -333,7 +396,7 @@ def _turn(world: World, rooms: list[Calendar], mine: dict[str, str], number: int
         mine[f"{other.id}/{name}"] = mine.pop(key)
 
 
-def _numbers(tx, room: Calendar) -> list[int]:
+def _numbers(tx: Transaction, room: Calendar) -> list[int]:
     rows = tx.connection.exec_driver_sql(
         f"SELECT seq FROM change WHERE calendar_id = {int(room.id)} ORDER BY seq"  # noqa: S608 - an integer
     )

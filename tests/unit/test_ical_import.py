@@ -171,3 +171,37 @@ def test_a_large_file_takes_linear_work_and_little_memory() -> None:
     tracemalloc.stop()
     assert found == count
     assert peak < 3 * len(data)
+
+
+def test_pain_45_fold_inside_a_character_is_read_and_counts_as_the_same_line() -> None:
+    """RFC 5545 §3.1 allows it and old programs do it; the event was refused as broken UTF-8."""
+    data = file(*event("a", "SUMMARY:Grüße", "DESCRIPTION:😀 x"), *event(""))
+    whole = next(split_import(data, max_object_bytes=MAX).entries).data
+    broken = data.replace("ü".encode(), b"\xc3\r\n \xbc").replace("😀".encode(), b"\xf0\x9f\r\n \x98\x80")
+    first, second = split_import(broken, max_object_bytes=MAX).entries
+    assert first.reason is None
+    assert first.data is not None
+    assert whole is not None
+    assert first.data.replace(b"\r\n ", b"") == whole.replace(b"\r\n ", b"")
+    assert second.line == 11  # the lines of the file are still those of the file
+
+
+@pytest.mark.parametrize("coding", ["utf-8-sig", "utf-16"])
+def test_file_with_a_byte_order_mark_is_read_in_its_coding(coding: str) -> None:
+    text = file(*event("a", "SUMMARY:Grüße")).decode()
+    (entry,) = entries(text.encode(coding))
+    assert entry.data is not None
+    assert "SUMMARY:Grüße" in entry.data.decode()
+
+
+def test_file_with_lone_carriage_returns_is_read() -> None:
+    """Nothing was imported and nothing refused: the file was lost without a word."""
+    (entry,) = entries(file(*event("a"), end="\r"))
+    assert (entry.uid, entry.reason) == ("a", None)
+    assert entry.data is not None
+    assert b"\r\nUID:a\r\n" in entry.data
+
+
+def test_unknown_zone_of_the_file_is_reported() -> None:
+    result = split_import(file("X-WR-TIMEZONE:Mars/Olympus", *event("a")), max_object_bytes=MAX)
+    assert (result.zone, result.unknown_zones) == (None, ("Mars/Olympus",))

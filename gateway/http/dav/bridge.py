@@ -181,7 +181,8 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
         response = web.StreamResponse(status=answer.status)
         _copy_headers(response, answer, has_body=False)
         response.content_length = file.seek(0, 2)
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
+        # A compressed answer to HEAD would end in the trailer of gzip.
+        if "gzip" in request.headers.get("Accept-Encoding", "") and request.method != "HEAD":
             response.content_length = None
             response.enable_compression(web.ContentCoding.gzip)
         await response.prepare(request)
@@ -194,6 +195,7 @@ async def send(request: web.Request, answer: Answer) -> web.StreamResponse:
 
 
 def _copy_headers(response: web.StreamResponse, answer: Answer, *, has_body: bool) -> None:
+    response.headers["Vary"] = "Accept-Encoding"
     for name, value in answer.headers:
         # aiohttp counts the body itself; the length of an answer to HEAD is the application's word.
         if has_body and name.lower() == "content-length":

@@ -44,8 +44,8 @@ def add(app: web.Application, deps: Deps) -> None:
         metrics=deps.metrics,
     )
     door = _Door(deps, bridge)
-    app.router.add_route("*", MOUNT, door.serve)
-    app.router.add_route("*", MOUNT + "/{tail:.*}", door.serve)
+    app.router.add_route("*", MOUNT, door.serve, expect_handler=door.expect)
+    app.router.add_route("*", MOUNT + r"/{tail:[\s\S]*}", door.serve, expect_handler=door.expect)
     for path in discovery.WELL_KNOWN:
         app.router.add_route("*", path, door.well_known)
     for path in discovery.PROBED:
@@ -85,6 +85,23 @@ class _Door:
         except GatewayError as error:
             return _store_trouble(error)
 
+    async def expect(self, request: web.Request) -> web.Response | None:
+        """Ask for the body of a request that waits with it, or say at once that it is too large."""
+        if request.headers.get("Expect", "").lower() != "100-continue":
+            return _text(417, "Only 100-continue can be expected.")
+        if (request.content_length or 0) > self._deps.settings.max_body_bytes:
+            return self._too_big()
+        if request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return None
+
+    def _too_big(self) -> web.Response:
+        response = _text(
+            413, f"The body is too large; the limit is {self._deps.settings.max_body_bytes} bytes."
+        )
+        response.force_close()  # the rest of the body is not read
+        return response
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request below the mount."""
         if request.method == "OPTIONS":
@@ -115,10 +132,7 @@ class _Door:
         except web.HTTPException as refusal:
             return _text(refusal.status, refusal.text or "", dict(refusal.headers))
         except TooBig:
-            limit = self._deps.settings.max_body_bytes
-            response = _text(413, f"The body is too large; the limit is {limit} bytes.")
-            response.force_close()  # the rest of the body is not read
-            return response
+            return self._too_big()
         except TimeoutError:
             response = _text(408, "The body did not arrive in time.")
             response.force_close()

@@ -6,8 +6,6 @@ import gzip
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from gateway.services.feed_render import RenderedFace
-
 _GZIP_LEVEL = 6
 
 
@@ -19,6 +17,7 @@ class Entry:
     body: bytes
     gzipped: bytes | None
     last_modified: str
+    style_hash: str = ""
     size_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -26,13 +25,13 @@ class Entry:
         object.__setattr__(self, "size_bytes", len(self.body) + len(self.gzipped or b"") + 500)
 
 
-def entry_of(tag: str, face: RenderedFace, modified: str, *, allows_gzip: bool) -> Entry:
+def entry_of(tag: str, body: bytes, modified: str, *, allows_gzip: bool) -> Entry:
     """Build and compress an entry; it costs time, so call it in a thread."""
     # Without a time of compression in it, equal content is equal bytes on every node.
-    packed = gzip.compress(face.body, _GZIP_LEVEL, mtime=0) if allows_gzip else None
-    if packed is not None and len(packed) >= len(face.body):
+    packed = gzip.compress(body, _GZIP_LEVEL, mtime=0) if allows_gzip else None
+    if packed is not None and len(packed) >= len(body):
         packed = None
-    return Entry(tag, face.body, packed, modified)
+    return Entry(tag, body, packed, modified)
 
 
 class Cache:

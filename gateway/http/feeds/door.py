@@ -24,6 +24,7 @@ from gateway.http.feeds import page
 from gateway.http.feeds.cache import Cache, Entry, entry_of
 from gateway.http.feeds.conditional import matches, not_since, takes_gzip
 from gateway.http.feeds.ledger import Ledger
+from gateway.http.feeds.ready import MAX_BODY_BYTES, ReadyResponse, can_be_ready, head_of
 from gateway.services import Transaction
 from gateway.services.feed_render import (
     FeedHit,
@@ -35,6 +36,7 @@ from gateway.services.feed_render import (
     scene_of,
 )
 from gateway.services.feeds import secret_hash
+from gateway.settings import Settings
 
 _log = structlog.get_logger("gateway.http.feeds")
 _FORMAT = 1  # rises when the same state is rendered differently
@@ -64,9 +66,10 @@ class FeedDoor:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._lookup = FeedLookup(deps.db)
+        self._lookup = FeedLookup(deps.db, settings=_shown_settings(deps.settings))
         self._cache = Cache(deps.settings.feed_cache_bytes)
         self._ledger = Ledger(deps.db, deps.clock)
+        self._is_fresh = False
         self._renderers: dict[object, asyncio.Lock] = {}
         self._outcomes = {
             name: deps.metrics.feed_answers.labels(name)
@@ -89,7 +92,7 @@ class FeedDoor:
         now = self._deps.clock()
         digest = secret_hash(secret)
         hit = (
-            self._lookup.find_local(digest)
+            self._find_local(digest)
             if self._lookup.is_local
             else await self._deps.db.aread(self._lookup.find, digest)
         )
@@ -107,6 +110,21 @@ class FeedDoor:
             return await self._page(request, hit, secret, digest, now)
         return await self._file(request, hit, kind, secret, digest, now)
 
+    def _find_local(self, digest: bytes) -> FeedHit | None:
+        """Find a feed on the loop's own thread.
+
+        Requests that one turn of the loop handles were all received before it, so they share one look at the
+        database: none of them can have been sent after a revocation that this look did not see.
+        """
+        if not self._is_fresh:
+            self._lookup.refresh_local()
+            self._is_fresh = True
+            asyncio.get_running_loop().call_soon(self._turn_ended)
+        return self._lookup.find_local(digest)
+
+    def _turn_ended(self) -> None:
+        self._is_fresh = False
+
     async def _file(
         self, request: web.Request, hit: FeedHit, kind: str, secret: str, digest: bytes, now: datetime
     ) -> web.StreamResponse:
@@ -115,7 +133,7 @@ class FeedDoor:
         is_gzip = hit.allows_gzip and takes_gzip(headers.get("Accept-Encoding"))
         expected = headers.get("If-None-Match")
         if expected is not None and matches(expected, state.gzip_etag if is_gzip else state.etag):
-            return self._unchanged(request, hit, state.unchanged_gzip if is_gzip else state.unchanged)
+            return self._unchanged(request, hit, state, is_gzip=is_gzip)
         key = (hit.feed_id, kind)
         entry = self._cache.get(key, state.tag)
         outcome = "cached"
@@ -126,23 +144,40 @@ class FeedDoor:
             except NotFound:
                 self._outcomes["refused"].inc()
                 return _not_found()
-        since = headers.get("If-Modified-Since") if expected is None else None
+        # Rights come and go without a date, so only the entity tag tells whether an owned feed changed.
+        since = headers.get("If-Modified-Since") if expected is None and not hit.has_owner else None
         if since is not None and not_since(since, parsedate_to_datetime(entry.last_modified)):
-            return self._unchanged(request, hit, state.unchanged_gzip if is_gzip else state.unchanged)
+            return self._unchanged(request, hit, state, is_gzip=is_gzip)
         self._outcomes[outcome].inc()
         self._ledger.count(hit.feed_id, headers.get("User-Agent", ""), 200, state.seqs)
+        return self._found(request, state, entry, is_gzip=is_gzip)
+
+    def _found(
+        self, request: web.Request, state: _State, entry: Entry, *, is_gzip: bool
+    ) -> web.StreamResponse:
+        is_packed = is_gzip and entry.gzipped is not None
+        body = entry.gzipped if is_packed and entry.gzipped is not None else entry.body
+        is_ready = len(body) <= MAX_BODY_BYTES and can_be_ready(request)
+        if is_ready and (head := state.heads.get((entry.tag, is_gzip, len(body)))) is not None:
+            return ReadyResponse(200, head, body)
         answer = (state.found_gzip if is_gzip else state.found).copy()
         answer["Last-Modified"] = entry.last_modified
         if entry.tag != state.tag:  # it changed between the lookup and the rendering
             answer["ETag"] = f'"{entry.tag}-gz"' if is_gzip else f'"{entry.tag}"'
-        if is_gzip and entry.gzipped is not None:
+        if is_packed:
             answer["Content-Encoding"] = "gzip"
-            return web.Response(body=entry.gzipped, headers=answer)
-        return web.Response(body=entry.body, headers=answer)
+        if is_ready:
+            state.heads[entry.tag, is_gzip, len(body)] = head_of(200, answer, len(body))
+        return web.Response(body=body, headers=answer)
 
-    def _unchanged(self, request: web.Request, hit: FeedHit, headers: CIMultiDict[str]) -> web.StreamResponse:
+    def _unchanged(
+        self, request: web.Request, hit: FeedHit, state: _State, *, is_gzip: bool
+    ) -> web.StreamResponse:
         self._outcomes["not_modified"].inc()
-        self._ledger.count(hit.feed_id, request.headers.get("User-Agent", ""), 304, _seqs(hit))
+        self._ledger.count(hit.feed_id, request.headers.get("User-Agent", ""), 304, state.seqs)
+        if can_be_ready(request):
+            return ReadyResponse(304, state.unchanged_gzip_head if is_gzip else state.unchanged_head)
+        headers = state.unchanged_gzip if is_gzip else state.unchanged
         return web.Response(status=304, headers=headers.copy())
 
     async def _render(
@@ -177,27 +212,48 @@ class FeedDoor:
         )
         _warn(hit, face, settings.feed_budget_bytes)
         modified = format_datetime(last_modified(face.changed_at_utc, scene.today), usegmt=True)
-        return entry_of(_tag(hit, kind, now), face, modified, allows_gzip=hit.allows_gzip)
+        return entry_of(_tag(hit, kind, now), face.body, modified, allows_gzip=hit.allows_gzip)
 
     async def _page(
         self, request: web.Request, hit: FeedHit, secret: str, digest: bytes, now: datetime
     ) -> web.StreamResponse:
-        return await page.answer(
-            request, hit, self._deps, self._lookup, secret=secret, digest=digest, now=now
-        )
+        try:
+            return await page.answer(
+                request, hit, self._deps, self._lookup, self._cache, secret=secret, digest=digest, now=now
+            )
+        except NotFound:
+            self._outcomes["refused"].inc()
+            return _not_found()
 
 
 class _State:
     """What every answer of one face in one state has in common."""
 
-    __slots__ = ("etag", "found", "found_gzip", "gzip_etag", "seqs", "tag", "unchanged", "unchanged_gzip")
+    __slots__ = (
+        "etag",
+        "found",
+        "found_gzip",
+        "gzip_etag",
+        "heads",
+        "seqs",
+        "tag",
+        "unchanged",
+        "unchanged_gzip",
+        "unchanged_gzip_head",
+        "unchanged_head",
+    )
 
     def __init__(self, hit: FeedHit, kind: str, now: datetime) -> None:
         self.tag = _tag(hit, kind, now)
         self.etag, self.gzip_etag = f'"{self.tag}"', f'"{self.tag}-gz"'
         self.seqs = _seqs(hit)
-        self.unchanged = CIMultiDict({**_COMMON, "ETag": self.etag})
-        self.unchanged_gzip = CIMultiDict({**_COMMON, "ETag": self.gzip_etag})
+        # Only what RFC 9110 §15.4.5 asks for: the client keeps the other headers of its copy.
+        kept = {name: _COMMON[name] for name in ("Cache-Control", "Vary")}
+        self.unchanged = CIMultiDict({**kept, "ETag": self.etag})
+        self.unchanged_gzip = CIMultiDict({**kept, "ETag": self.gzip_etag})
+        self.unchanged_head = head_of(304, self.unchanged, None)
+        self.unchanged_gzip_head = head_of(304, self.unchanged_gzip, None)
+        self.heads: dict[tuple[str, bool, int], bytes] = {}
         about = {
             **_COMMON,
             "Content-Type": _TYPES[kind],
@@ -216,6 +272,10 @@ def _state(hit: FeedHit, kind: str, now: datetime) -> _State:
         hit.memo.clear()
     hit.memo[kind, now.toordinal()] = state
     return state
+
+
+def _shown_settings(settings: Settings) -> tuple[object, ...]:
+    return settings.base_url, settings.feed_untitled, settings.feed_budget_bytes
 
 
 def _tag(hit: FeedHit, kind: str, now: datetime) -> str:

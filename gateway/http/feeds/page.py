@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -21,7 +21,8 @@ from gateway.domain.feed_spec import links_of
 from gateway.domain.model import Busy, FeedLevel
 from gateway.domain.week_layout import DAYS, bars_of, segments_of
 from gateway.http.deps import Deps
-from gateway.http.feeds.conditional import matches
+from gateway.http.feeds.cache import Cache, Entry, entry_of
+from gateway.http.feeds.conditional import matches, takes_gzip
 from gateway.http.feeds.rhythms import RHYTHMS
 from gateway.services import Transaction
 from gateway.services.feed_page import PageItem, PageWeek, week_of
@@ -35,6 +36,13 @@ _LEVELS = {
     FeedLevel.TITLES: "This link shows times and titles.",
     FeedLevel.FIELDS: "This link shows times, titles and chosen details.",
     FeedLevel.FULL: "This link shows all details.",
+}
+_COMMON = {
+    "Cache-Control": "private, no-cache",
+    "Vary": "Accept-Encoding",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
 }
 _BUSY_CLASSES = {Busy.BUSY: "busy", Busy.TENTATIVE: "tentative", Busy.UNAVAILABLE: "away", Busy.FREE: "free"}
 _EARLIEST_MIN, _LATEST_MIN = 8 * 60, 18 * 60
@@ -50,33 +58,46 @@ async def answer(
     hit: FeedHit,
     deps: Deps,
     lookup: FeedLookup,
+    cache: Cache,
     *,
     secret: str,
     digest: bytes,
     now: datetime,
 ) -> web.StreamResponse:
-    """Answer with the page of one week (``?week=2026-W10``, by default the present one)."""
+    """Answer with the page of one week (``?week=2026-W10``, by default the present one).
+
+    Raises:
+        NotFound: the link died meanwhile.
+    """
     monday = _week(request.query.get("week", ""))
-    drawn = await deps.db.aread(_drawn, lookup, deps, digest, monday=monday, secret=secret, now=now)
-    tag = f'"{hit.uuid[:8]}-{hashlib.sha256(drawn.html.encode()).hexdigest()[:20]}"'
-    headers = {
-        "ETag": tag,
-        "Cache-Control": "private, no-cache",
-        "X-Robots-Tag": "noindex, nofollow",
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": (
-            f"default-src 'none'; style-src 'self' '{drawn.style_hash}'; script-src 'self'; img-src 'self';"
-            " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        ),
-    }
-    if matches(request.headers.get("If-None-Match", ""), tag):
+    is_gzip = hit.allows_gzip and takes_gzip(request.headers.get("Accept-Encoding"))
+    tag = _tag(hit, monday, now)
+    etag = f'"{tag}-gz"' if is_gzip else f'"{tag}"'
+    headers = {**_COMMON, "ETag": etag}
+    if matches(request.headers.get("If-None-Match", ""), etag):
         return web.Response(status=304, headers=headers)
-    response = web.Response(text=drawn.html, content_type="text/html", headers=headers)
-    if hit.allows_gzip:
-        response.headers["Vary"] = "Accept-Encoding"
-        response.enable_compression()
-    return response
+    key = (hit.feed_id, "html", monday)
+    entry = cache.get(key, tag)
+    if entry is None:
+        entry = await deps.db.aread(_drawn, lookup, deps, digest, monday=monday, secret=secret, now=now)
+        cache.put(key, entry)
+        headers["ETag"] = f'"{entry.tag}-gz"' if is_gzip else f'"{entry.tag}"'
+    headers["Content-Type"] = "text/html; charset=utf-8"
+    headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'self' '{entry.style_hash}'; script-src 'self'; img-src data:;"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    body = entry.body
+    if is_gzip and entry.gzipped is not None:
+        body, headers["Content-Encoding"] = entry.gzipped, "gzip"
+    return web.Response(body=body, headers=headers)
+
+
+def _tag(hit: FeedHit, monday: date | None, now: datetime) -> str:
+    # "Today" turns at midnight of the resource's zone, which is at some quarter of an hour everywhere.
+    quarter = int(now.timestamp()) // 900
+    validator = repr((hit.validator, quarter, monday, _version("page.css"), _version("page.js")))
+    return f"{hit.uuid[:8]}-{hashlib.sha256(validator.encode()).hexdigest()[:20]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +110,6 @@ class _Picture:
     rules: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Drawn:
-    html: str
-    style_hash: str
-
-
 def _drawn(
     tx: Transaction,
     lookup: FeedLookup,
@@ -104,14 +119,11 @@ def _drawn(
     monday: date | None,
     secret: str,
     now: datetime,
-) -> _Drawn:
+) -> Entry:
     hit = lookup.find(tx, digest)
     if hit is None:
-        raise web.HTTPNotFound
-    try:
-        scene = scene_of(tx, hit, now=now, settings=deps.settings)
-    except NotFound:
-        raise web.HTTPNotFound from None
+        raise NotFound
+    scene = scene_of(tx, hit, now=now, settings=deps.settings)
     week = week_of(tx, scene, monday=monday, now=now)
     picture = _picture(week)
     style = "\n".join([*_colors(scene), *picture.rules])
@@ -133,7 +145,8 @@ def _drawn(
         busy_classes=_BUSY_CLASSES,
     )
     digest_ = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return _Drawn(html, f"sha256-{digest_}")
+    entry = entry_of(_tag(hit, monday, now), html.encode(), "", allows_gzip=hit.allows_gzip)
+    return replace(entry, style_hash=f"sha256-{digest_}")
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from gateway.lab.core.tokens import AccessToken
@@ -29,6 +29,8 @@ class Call:
     body: Any = None
     token: AccessToken | None = None
     account: str | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What a door learned before the execution (``Attended``)."""
 
     def one(self, name: str, default: str = "") -> str:
         """Return the first value of a query parameter."""
@@ -78,3 +80,14 @@ class Door(Protocol):
 
     def check(self, call: Call, answer: Answer) -> list[str]:
         """Return what in the answer contradicts the official schema."""
+
+
+@runtime_checkable
+class Attended(Protocol):
+    """A door that does something around the execution, which itself never waits."""
+
+    async def arrive(self, call: Call) -> None:
+        """Before the execution: wait, count calls in flight, ask others; never refuses."""
+
+    def leave(self, call: Call) -> None:
+        """After the answer was sent or lost; also when ``arrive`` was cancelled half way."""

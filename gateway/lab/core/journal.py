@@ -25,6 +25,9 @@ _SECRET_FIELDS = {
     "oauth_token",
     "key",
     "private_key",
+    "client_assertion",
+    "clientState",
+    "client_info",
 }
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from gateway.lab.core.calls import Answer, Call, Door
+from gateway.lab.core.calls import Answer, Attended, Call, Door
 from gateway.lab.core.clock import http_date
 from gateway.lab.core.errors import EngineFailed, Refusal
 from gateway.lab.core.faults import Fired, Scene
@@ -25,6 +25,16 @@ async def serve(lab: Lab, door: Door, request: web.Request, *, family: str = "ap
     """Answer one request at a provider's door."""
     call = await _read(door, request)
     door.identify(call)
+    if not isinstance(door, Attended):
+        return await _attend(lab, door, call, request, family)
+    try:
+        await door.arrive(call)
+        return await _attend(lab, door, call, request, family)
+    finally:
+        door.leave(call)
+
+
+async def _attend(lab: Lab, door: Door, call: Call, request: web.Request, family: str) -> web.StreamResponse:
     fired = lab.faults.pick(call, family)
     try:
         answer = _carry_out(lab, door, call, fired)

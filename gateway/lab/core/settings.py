@@ -85,11 +85,68 @@ class Settings:
     list_lag_s: float = _switch(
         0.0, "thread", "lists and busy times show writes only after this many seconds"
     )
+    # Microsoft
+    graph_latency_s: float = _switch(0.004, "lab", "real seconds that every Graph call takes at least")
+    mailbox_concurrency: int = _switch(4, "official", "calls per app and mailbox at once; more answer 429")
+    mailbox_per_10_minutes: float = _switch(10_000.0, "official", "requests per app and mailbox")
+    throttle_wait_s: float = _switch(1.0, "lab", "Retry-After of a 429 for concurrency")
+    batch_fifth_throttled: bool = _switch(
+        True, "thread", "in one batch, calls beyond four for a mailbox and without dependsOn answer 429"
+    )
+    delta_token_life_s: float = _switch(2_592_000.0, "assumption", "older delta links answer 410")
+    delta_token_changes: int = _switch(100_000, "assumption", "more changes than this since the link: 410")
+    delta_outside_removed: bool = _switch(
+        True, "official", "a delta names changed events outside its window as removed"
+    )
+    delta_lost_occurrences: float = _switch(
+        0.5, "thread", "chance that a deleted occurrence is missing in a delta without a removal notice"
+    )
+    occurrences_as_stubs: bool = _switch(True, "thread", "a delta shows occurrences with times and ids only")
+    view_days: float = _switch(1825.0, "thread", "longest span of calendarView")
+    view_marker_filter: bool = _switch(
+        False, "assumption", "calendarView may be filtered by extended properties; else 400"
+    )
+    transaction_memory_s: float = _switch(
+        0.0, "assumption", "how long a transactionId is remembered; 0: for ever"
+    )
+    wipe_exceptions: bool = _switch(
+        True, "thread", "a PATCH of a series' rule or times drops exceptions and cancellations"
+    )
+    occurrence_boundaries: bool = _switch(
+        True, "assumption", "an occurrence may neither overlap a neighbour, share its day, nor pass it"
+    )
+    misfit_start: str = _switch(
+        "shift", "assumption", "a series' start that its pattern does not hit: shift it, or refuse"
+    )
+    windows_zone_names: bool = _switch(
+        True, "assumption", "original zones are answered as Windows names, whatever was sent"
+    )
+    folder_names_unique: bool = _switch(True, "thread", "a calendar's name is taken: 409 ErrorFolderExists")
+    schedule_days: float = _switch(62.0, "thread", "longest span of getSchedule")
+    schedule_addresses: int = _switch(20, "thread", "addresses per getSchedule")
+    schedule_items: int = _switch(1000, "assumption", "items per address; more answer error 5006")
+    subscription_minutes: float = _switch(10_080.0, "official", "longest life of a subscription")
+    subscription_least_minutes: float = _switch(45.0, "official", "shorter lives are raised to this")
+    mailbox_subscriptions: int = _switch(1000, "official", "subscriptions per mailbox")
+    handshake_timeout_s: float = _switch(10.0, "official", "how long a receiver may take to validate")
+    notification_delay_s: float = _switch(0.02, "lab", "real seconds in which notifications are gathered")
+    notification_batch: int = _switch(10, "assumption", "notifications in one POST at most")
+    slow_answer_s: float = _switch(10.0, "official", "a receiver that takes longer counts as slow")
+    slow_share: float = _switch(0.15, "official", "share of slow answers that gets notifications dropped")
+    slow_least: int = _switch(10, "assumption", "answers in ten minutes before that share counts")
+    reauthorize_after_s: float = _switch(
+        0.0, "assumption", "a subscription asks for reauthorization after this; 0: never"
+    )
     # Mutations
     ignore_if_match: bool = _switch(False, "mutation", "If-Match is not looked at")
     accept_any_id: bool = _switch(False, "mutation", "any event id is accepted and duplicates overwrite")
     drop_pkce: bool = _switch(False, "mutation", "the code verifier is not compared")
     never_expire_tokens: bool = _switch(False, "mutation", "access, refresh and sync tokens live for ever")
+    keep_used_refresh_tokens: bool = _switch(False, "mutation", "Entra accepts a rotated refresh token again")
+    ignore_transaction_id: bool = _switch(False, "mutation", "the same transactionId makes another event")
+    skip_handshake: bool = _switch(False, "mutation", "a subscription is made without asking its receiver")
+    markers_always: bool = _switch(False, "mutation", "extended properties come without $expand")
+    keep_exceptions: bool = _switch(False, "mutation", "new times of a series keep its exceptions")
 
     def patch(self, changes: dict[str, Any]) -> None:
         """Change switches by name; an unknown name or a wrong type raises ValueError and changes nothing."""

@@ -31,8 +31,16 @@ class Message:
     body: bytes = b""
     forged: Callable[[str], dict[str, str]] | None = None
     """Makes the headers of a forgery: wrong_token, unknown_channel or expired_channel."""
+    forged_body: Callable[[str], bytes] | None = None
+    """Makes the body of a forgery, for providers that say in the body who they are."""
     silence: Callable[[], None] | None = None
     """Removes the channel without a word."""
+    state: str = ""
+    """What the message says, for the record of deliveries."""
+    insist: bool = False
+    """Repeat after anything but 2xx, not only after server errors."""
+    done: Callable[[str, float], None] | None = None
+    """Told the last outcome and how many seconds the receiver took."""
 
 
 @dataclass(slots=True)
@@ -88,7 +96,9 @@ class Deliverer:
                 self._note(message, "channel removed silently", 0)
             case forgery:
                 if message.forged is not None:
-                    self._start(replace(message, headers=message.forged(forgery)))
+                    self._start(replace(message, headers=message.forged(forgery), done=None))
+                if message.forged_body is not None:
+                    self._start(replace(message, body=message.forged_body(forgery), done=None))
                 self._start(message)
 
     def _release(self) -> None:
@@ -108,7 +118,7 @@ class Deliverer:
                 "address": message.address,
                 "outcome": outcome,
                 "tries": tries,
-                "state": message.headers.get("X-Goog-Resource-State", ""),
+                "state": message.state,
             }
         )
         del self.sent[:-5000]
@@ -116,10 +126,12 @@ class Deliverer:
     async def _deliver(self, message: Message, delay_s: float) -> None:
         settings = self.settings
         await asyncio.sleep(delay_s)
-        outcome = "not delivered"
+        outcome, took_s = "not delivered", 0.0
+        loop = asyncio.get_running_loop()
         for number in range(1, settings.webhook_tries + 1):
+            began_s = loop.time()
             try:
-                async with self._client().post(
+                async with self.client().post(
                     message.address,
                     data=message.body,
                     headers=message.headers,
@@ -128,15 +140,20 @@ class Deliverer:
                     ssl=False,
                 ) as answer:
                     outcome = str(answer.status)
-                    retry = answer.status in RETRIED
+                    fine = 200 <= answer.status < 300
+                    retry = not fine if message.insist else answer.status in RETRIED
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                outcome, retry = type(error).__name__, False
+                outcome, retry = type(error).__name__, message.insist
+            took_s = loop.time() - began_s
             if not retry or number == settings.webhook_tries:
                 break
             await asyncio.sleep(settings.webhook_backoff_s * 2 ** (number - 1))
         self._note(message, outcome, number)
+        if message.done is not None:
+            message.done(outcome, took_s)
 
-    def _client(self) -> aiohttp.ClientSession:
+    def client(self) -> aiohttp.ClientSession:
+        """Return the session that everything outgoing shares."""
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession()
         return self._session

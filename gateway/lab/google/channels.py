@@ -140,6 +140,7 @@ def _send(google: Google, channel: Channel, state: str) -> None:
             headers=headers,
             forged=forged,
             silence=lambda: _forget(google, channel),
+            state=state,
         )
     )
 

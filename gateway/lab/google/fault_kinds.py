@@ -48,6 +48,10 @@ def _refused(reason: str, status: int = 403) -> Callable[[Scene], Answer]:
     return before
 
 
+def _at_google(call: Call) -> bool:
+    return call.door == "google"
+
+
 def _is_list(call: Call) -> bool:
     return call.operation == LIST
 
@@ -142,7 +146,10 @@ def google_kinds(google: Google) -> list[Kind]:
             calendar.lag_s = scene.number("seconds", 2.0)
             calendar.lag_until_s = google.lab.clock.true_s() + calendar.lag_s
 
-    kinds = [Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason)) for reason in REFUSED]
+    kinds = [
+        Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason), applies=_at_google)
+        for reason in REFUSED
+    ]
     kinds += [
         Kind(
             name="410_sync",

@@ -47,18 +47,25 @@ def to_markup(text: str) -> str:
     return text if to_plain(text) == text else html.escape(text, quote=False)
 
 
+def fitted(text: str, link: str | None) -> str:
+    """Return as much of a plain description as fits beside the back link once it is markup."""
+    text = tidy(text)
+    room = MAX_DESCRIPTION - (len(html.escape(link, quote=False)) + 2 if link else 0)
+    while text and (over := len(to_markup(text)) - room) > 0:
+        text = tidy(text[: -max(1, over // 5)])
+    return text
+
+
 def with_link(text: str, link: str | None) -> str:
-    """Return a description that ends with the back link.
+    """Return a description as it is sent, with the back link at its end.
 
     Trap: ``source`` is seen by the creator of the event only, so it cannot be the only back link (§4).
     """
-    text = tidy(text)
+    markup = to_markup(fitted(text, link))
     if not link:
-        return to_markup(text)
-    room = MAX_DESCRIPTION - len(link) - 2
-    while len(markup := to_markup(text)) > room and text:
-        text = tidy(text[: len(text) - max(1, len(markup) - room)])
-    return f"{markup}\n\n{html.escape(link, quote=False)}" if markup else html.escape(link, quote=False)
+        return markup
+    link = html.escape(link, quote=False)
+    return f"{markup}\n\n{link}" if markup else link
 
 
 def without_link(text: str, link: str) -> str:

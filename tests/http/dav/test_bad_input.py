@@ -101,7 +101,8 @@ def test_a_component_that_the_calendar_does_not_take_is_refused(sqlite_world: An
     assert (answer.status, answer.conditions) == (403, {"supported-calendar-component"})
 
 
-def test_a_hundred_megabytes_are_refused_before_they_are_sent(sqlite_world: Any) -> None:
+@pytest.mark.parametrize("expect", ["", "Expect: 100-continue\r\n"])
+def test_a_hundred_megabytes_are_refused_before_they_are_sent(sqlite_world: Any, expect: str) -> None:
     host, port = sqlite_world.base.removeprefix("http://").split(":")
     import base64
 
@@ -109,7 +110,7 @@ def test_a_hundred_megabytes_are_refused_before_they_are_sent(sqlite_world: Any)
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(
             f"PUT {FREE}big.ics HTTP/1.1\r\nHost: {host}\r\nAuthorization: Basic {token}\r\n"
-            "Content-Type: text/calendar\r\nContent-Length: 104857600\r\n\r\n".encode()
+            f"Content-Type: text/calendar\r\nContent-Length: 104857600\r\n{expect}\r\n".encode()
         )
         assert connection.recv(100).startswith(b"HTTP/1.1 413")
 

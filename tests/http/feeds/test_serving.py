@@ -245,3 +245,38 @@ async def test_two_requests_at_once_render_once(
         answers = await asyncio.gather(*(client.get(made.path) for _ in range(8)))
         assert {answer.status for answer in answers} == {200}
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("more", [{}, {"Accept-Encoding": "gzip"}])
+async def test_ready_answers_equal_those_of_the_long_way(
+    world: World, made: Any, more: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second answer of a state is ready; HTTP/1.0, Connection: close and HEAD take the long way."""
+    async with world.client() as client:
+        tag = (await client.get(made.path, headers=more)).headers["ETag"]
+        for headers in (more, {**more, "If-None-Match": tag}):
+            ready = await client.get(made.path, headers=headers)
+            raw = await ready.read()
+            closing = await client.get(made.path, headers={**headers, "Connection": "close"})
+            assert (ready.status, raw) == (closing.status, await closing.read())
+            other = dict(closing.headers)
+            assert other.pop("Connection") == "close"
+            assert {**ready.headers, "Date": ""} == {**other, "Date": ""}
+            assert ready.headers["Date"].endswith("GMT")
+
+
+async def test_many_requests_on_one_connection_keep_their_order(world: World, made: Any) -> None:
+    import asyncio
+
+    async with world.client() as client:
+        tag = (await client.get(made.path)).headers["ETag"]
+        host, port = client.server.host, client.server.port
+        reader, writer = await asyncio.open_connection(host, port)
+        one = f"GET {made.path} HTTP/1.1\r\nHost: x\r\n"
+        writer.write((one + f"If-None-Match: {tag}\r\n\r\n" + one + "Connection: close\r\n\r\n").encode())
+        answers = await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+    first, _, second = answers.partition(b"\r\n\r\n")
+    assert first.startswith(b"HTTP/1.1 304")
+    assert second.startswith(b"HTTP/1.1 200")
+    assert second.endswith(b"END:VCALENDAR\r\n")

@@ -155,6 +155,8 @@ def _create_resources() -> None:
         sa.Column("buffer_before_s", sa.Integer(), nullable=False),
         sa.Column("buffer_after_s", sa.Integer(), nullable=False),
         sa.Column("created_at_utc", UTC, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("modified_at_utc", UTC, nullable=False),
         sa.ForeignKeyConstraint(
             ["department_id"],
             ["department.id"],

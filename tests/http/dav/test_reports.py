@@ -1,0 +1,374 @@
+"""REPORT: sync-collection, multiget, calendar-query and free/busy."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from icalendar import Calendar as ICalendar
+
+from gateway.services import changes, reading
+
+FREE = "/dav/bob/free/"
+DATA = "{DAV:}propstat/{DAV:}prop/{urn:ietf:params:xml:ns:caldav}calendar-data"
+VEVENT = '<C:comp-filter name="VEVENT">{}</C:comp-filter>'
+WEEK = '<C:time-range start="20260309T000000Z" end="20260316T000000Z"/>'
+
+
+def token_of(reply: Any) -> str:
+    return str(reply.xml.findtext("{DAV:}sync-token"))
+
+
+def names(reply: Any) -> list[str]:
+    return sorted(href.rsplit("/", 1)[1] for href in reply.hrefs)
+
+
+def test_a_token_tells_what_changed_and_what_is_gone(world: Any, event: Any) -> None:
+    bob = world.bob
+    bob.put(FREE + "one.ics", event("one"))
+    bob.put(FREE + "two.ics", event("two"))
+    token = token_of(bob.sync(FREE))
+    assert names(bob.sync(FREE, token)) == []
+    tag = bob.put(FREE + "three.ics", event("three")).headers["ETag"]
+    bob("DELETE", FREE + "one.ics")
+    bob("MOVE", FREE + "two.ics", Destination=FREE + "zwei.ics")
+    found = bob.sync(FREE, token).by_href()
+    assert set(found) == {FREE + name for name in ("one.ics", "two.ics", "three.ics", "zwei.ics")}
+    assert found[FREE + "three.ics"].findtext("{DAV:}propstat/{DAV:}prop/{DAV:}getetag") == tag
+    for gone in ("one.ics", "two.ics"):
+        assert "404" in found[FREE + gone].findtext("{DAV:}status", "")
+
+
+def test_limited_pages_come_to_the_same_as_one_listing(world: Any, event: Any) -> None:
+    bob = world.bob
+    for number in range(7):
+        bob.put(f"{FREE}{number}.ics", event(f"u{number}"))
+    for number in (0, 3):
+        bob("DELETE", f"{FREE}{number}.ics")
+    bob.put(FREE + "1.ics", event("u1", "SUMMARY:again"))
+    held: set[str] = set()
+    token, rounds = "", 0
+    while rounds < 20:
+        rounds += 1
+        reply = bob.sync(FREE, token, limit=2)
+        token = token_of(reply)
+        is_cut = False
+        for href, node in reply.by_href().items():
+            status = node.findtext("{DAV:}status", "")
+            if "507" in status:
+                assert href == FREE
+                is_cut = True
+            elif "404" in status:
+                held.discard(href)
+            else:
+                held.add(href)
+        if not is_cut:
+            break
+    assert held == set(bob.sync(FREE).hrefs)
+    assert rounds == 4  # deletions count as well
+    assert names(bob.sync(FREE, token)) == []
+
+
+def test_pages_of_a_first_listing_outlive_a_pruned_log(world: Any, event: Any) -> None:
+    bob = world.bob
+    for number in range(4):
+        bob.put(f"{FREE}{number}.ics", event(f"u{number}"))
+    bob("DELETE", FREE + "3.ics")
+    calendar_id = _calendar_id(world, "free")
+    world.db.write(changes.prune, calendar_id, before=world.now + timedelta(days=1))
+    first = bob.sync(FREE, limit=2)
+    second = bob.sync(FREE, token_of(first), limit=2)
+    assert {*first.hrefs, *second.hrefs} == {f"{FREE}{number}.ics" for number in range(3)} | {FREE}
+
+
+def _calendar_id(world: Any, slug: str) -> Any:
+    from gateway.services import access, principals
+
+    with world.db.transaction(write=False) as tx:
+        entry = access.resolve(tx, principals.get(tx, "alice"), slug, face="caldav")
+    assert entry is not None
+    return entry.calendar_id
+
+
+def test_a_foreign_expired_or_restored_token_is_refused(world: Any, event: Any) -> None:
+    bob = world.bob
+    bob.put(FREE + "one.ics", event("one"))
+    token = token_of(bob.sync(FREE))
+    bob("DELETE", FREE + "one.ics")
+    room = token_of(bob.sync("/dav/bob/room/"))
+    bad = [
+        "x",
+        "http://radicale.org/ns/sync/1",
+        token + "9",
+        token + ":masked",
+        room,
+        token.replace(":1", ":99"),
+    ]
+    world.db.write(changes.prune, _calendar_id(world, "free"), before=world.now + timedelta(days=1))
+    for sent in [*bad, token]:
+        answer = bob.sync(FREE, sent)
+        assert (answer.status, answer.conditions) == (403, {"valid-sync-token"}), sent
+    fresh = token_of(bob.sync(FREE))
+    from gateway.store import instance
+
+    world.db.write(instance.new_epoch)
+    assert bob.sync(FREE, fresh).status == 403
+    assert bob.sync(FREE).status == 207
+
+
+def test_multiget_gives_exact_bytes_and_says_what_is_missing(world: Any, event: Any) -> None:
+    bob = world.bob
+    ical = event("one", "SUMMARY:a & b < c", "DESCRIPTION:Ä\\n✓")
+    bob.put(FREE + "one%20x.ics", ical)
+    hrefs = [
+        FREE + "one%20x.ics",
+        FREE + "none.ics",
+        "/dav/bob/room/one.ics",
+        "http://other/x",
+        "/dav/alice/free/a",
+    ]
+    inner = "<D:prop><D:getetag/><C:calendar-data/><D:nope/></D:prop>" + "".join(
+        f"<D:href>{href}</D:href>" for href in hrefs
+    )
+    found = bob.report(FREE, "C:calendar-multiget", inner).by_href()
+    assert set(found) == set(hrefs)
+    assert found[hrefs[0]].findtext(DATA, "").encode() == ical
+    for href in hrefs[1:]:
+        assert "404" in found[href].findtext("{DAV:}status", "")
+
+
+def zoned(uid: str, *lines: str, start: str = "20260302T090000", length: str = "PT1H") -> bytes:
+    body = [
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VEVENT", f"UID:{uid}",
+        "DTSTAMP:20260101T000000Z", f"DTSTART;TZID=Europe/Berlin:{start}", f"DURATION:{length}", *lines,
+        "END:VEVENT", "END:VCALENDAR", "",
+    ]  # fmt: skip
+    return "\r\n".join(body).encode()
+
+
+def task(uid: str, *lines: str) -> bytes:
+    body = [
+        "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:x", "BEGIN:VTODO", f"UID:{uid}", "DTSTAMP:20260101T000000Z",
+        *lines, "END:VTODO", "END:VCALENDAR", "",
+    ]  # fmt: skip
+    return "\r\n".join(body).encode()
+
+
+def fill(world: Any, event: Any) -> None:
+    put = world.bob.put
+    rings = ("BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:x", "TRIGGER:-P1D", "END:VALARM")
+    put(FREE + "tuesday.ics", event("tuesday", "SUMMARY:Bernard", "CATEGORIES:RED,BLUE", *rings))
+    put(FREE + "series.ics", zoned("series", "RRULE:FREQ=DAILY", "EXDATE;TZID=Europe/Berlin:20260312T090000"))
+    day = event("day", start="20260315", end="20260316")
+    put(FREE + "day.ics", day.replace(b"START:", b"START;VALUE=DATE:")
+        .replace(b"END:2026", b"END;VALUE=DATE:2026"))  # fmt: skip
+    put(
+        FREE + "later.ics",
+        event("later", "STATUS:CANCELLED", start="20260401T090000Z", end="20260401T100000Z"),
+    )
+    put(FREE + "task.ics", task("task", "DUE:20260311T120000Z", "SUMMARY:BERNARD"))
+    put(FREE + "loose.ics", task("loose", "ATTENDEE;PARTSTAT=NEEDS-ACTION:mailto:lisa@example.com"))
+
+
+def prop(name: str, match: str = "", **attributes: str) -> str:
+    """Return a prop-filter, with a text-match where there is one."""
+    written = "".join(f' {key.replace("_", "-")}="{value}"' for key, value in attributes.items())
+    inner = f"<C:text-match{written}>{match}</C:text-match>" if match else ""
+    return f'<C:prop-filter name="{name}">{inner}</C:prop-filter>'
+
+
+def between(start: str, end: str) -> str:
+    return f'<C:time-range start="{start}" end="{end}"/>'
+
+
+def alarm(inner: str) -> str:
+    return VEVENT.format(f'<C:comp-filter name="VALARM">{inner}</C:comp-filter>')
+
+
+def todo(inner: str) -> str:
+    return f'<C:comp-filter name="VTODO">{inner}</C:comp-filter>'
+
+
+def attendee(inner: str, match: str = "") -> str:
+    param = f'<C:param-filter name="PARTSTAT">{inner}</C:param-filter>'
+    return f'<C:prop-filter name="ATTENDEE">{match}{param}</C:prop-filter>'
+
+
+ABSENT = "<C:is-not-defined/>"
+QUERIES: dict[str, tuple[str, str]] = {
+    "all": ("", "tuesday series day later task loose"),
+    "events": (VEVENT.format(""), "tuesday series day later"),
+    "no events": (VEVENT.format(ABSENT), "task loose"),
+    "week": (VEVENT.format(WEEK), "tuesday series day"),
+    "open end": (VEVENT.format('<C:time-range start="20260320T000000Z"/>'), "series later"),
+    "open start": (VEVENT.format('<C:time-range end="20260303T000000Z"/>'), "series"),
+    "an excluded day": (VEVENT.format(between("20260312T000000Z", "20260313T000000Z")), ""),
+    "beyond the index": (VEVENT.format(between("20310312T000000Z", "20310313T000000Z")), "series"),
+    # 15 March in Berlin begins at 23:00 UTC the day before.
+    "all-day in the zone": (VEVENT.format(between("20260314T230000Z", "20260314T231500Z")), "day"),
+    "tasks due": (todo(WEEK), "task loose"),
+    "uid": (VEVENT.format(prop("UID", "later", collation="i;octet")), "later"),
+    "uid in part, any case": (VEVENT.format(prop("UID", "LATE")), "later"),
+    "text": (VEVENT.format(prop("SUMMARY", "bern")), "tuesday"),
+    "octets": (VEVENT.format(prop("SUMMARY", "bern", collation="i;octet")), ""),
+    "negated": (VEVENT.format(prop("STATUS", "cancelled", negate_condition="yes")), ""),
+    "without status": (
+        VEVENT.format(f'<C:prop-filter name="STATUS">{ABSENT}</C:prop-filter>{WEEK}'),
+        "tuesday series day",
+    ),
+    "category": (VEVENT.format(prop("CATEGORIES", "blue")), "tuesday"),
+    "parameter": (
+        todo(attendee("<C:text-match>needs-action</C:text-match>", "<C:text-match>lisa</C:text-match>")),
+        "loose",
+    ),
+    "parameter absent": (todo(attendee(ABSENT)), ""),
+    "with alarm": (alarm(""), "tuesday"),
+    "without alarm": (
+        VEVENT.format(f'<C:comp-filter name="VALARM">{ABSENT}</C:comp-filter>{WEEK}'),
+        "series day",
+    ),
+    "alarm in time": (alarm(between("20260309T080000Z", "20260309T100000Z")), "tuesday"),
+    "alarm out of time": (alarm(between("20260310T080000Z", "20260310T100000Z")), ""),
+    "no such component": ('<C:comp-filter name="VFREEBUSY"/>', ""),
+}
+
+
+def test_queries_find_exactly_what_matches(world: Any, event: Any) -> None:
+    fill(world, event)
+    got = {name: names(world.bob.query(FREE, inner)) for name, (inner, _) in QUERIES.items()}
+    assert got == {name: sorted(f"{uid}.ics" for uid in uids.split()) for name, (_, uids) in QUERIES.items()}
+
+
+@pytest.mark.parametrize(
+    ("inner", "condition"),
+    [
+        (VEVENT.format('<C:time-range start="yesterday"/>'), "valid-filter"),
+        (VEVENT.format("<C:time-range/>"), "valid-filter"),
+        (VEVENT.format('<C:time-range start="20260312T000000Z" end="20260311T000000Z"/>'), "valid-filter"),
+        (VEVENT.format('<C:prop-filter name=""/>'), "valid-filter"),
+        (VEVENT.format("<C:odd-filter/>"), "supported-filter"),
+        (
+            VEVENT.format(prop("SUMMARY", "x", collation="i;odd")),
+            "supported-collation",
+        ),
+    ],
+)
+def test_a_filter_that_cannot_be_answered_is_refused_by_name(
+    sqlite_world: Any, inner: str, condition: str
+) -> None:
+    answer = sqlite_world.bob.query(FREE, inner)
+    assert (answer.status, answer.conditions) == (403, {condition})
+
+
+def test_expanding_gives_every_instance_in_utc(world: Any, event: Any) -> None:
+    override = (
+        "END:VEVENT", "BEGIN:VEVENT", "UID:series", "DTSTAMP:20260101T000000Z", "SUMMARY:Moved",
+        "RECURRENCE-ID;TZID=Europe/Berlin:20260330T090000", "DTSTART;TZID=Europe/Berlin:20260330T150000",
+        "DURATION:PT2H",
+    )  # fmt: skip
+    world.bob.put(FREE + "series.ics", zoned("series", "RRULE:FREQ=DAILY", "SUMMARY:Daily", *override))
+    span = 'start="20260328T000000Z" end="20260331T000000Z"'
+    reply = world.bob.query(
+        FREE,
+        VEVENT.format(f"<C:time-range {span}/>"),
+        props=f"<C:calendar-data><C:expand {span}/></C:calendar-data>",
+    )
+    calendar = ICalendar.from_ical(reply.xml.findtext(f"{{DAV:}}response/{DATA}", ""))
+    assert [
+        (str(one["SUMMARY"]), one["DTSTART"].dt, one["DTEND"].dt, one["RECURRENCE-ID"].dt)
+        for one in calendar.walk("VEVENT")
+    ] == [
+        # Summer time begins on 29 March.
+        ("Daily", _utc(28, 8), _utc(28, 9), _utc(28, 8)),
+        ("Daily", _utc(29, 7), _utc(29, 8), _utc(29, 7)),
+        ("Moved", _utc(30, 13), _utc(30, 15), _utc(30, 7)),
+    ]
+    assert not calendar.walk("VTIMEZONE")
+    assert all("RRULE" not in one for one in calendar.walk("VEVENT"))
+
+
+def _utc(day: int, hour: int) -> datetime:
+    return datetime(2026, 3, day, hour, tzinfo=UTC)
+
+
+def test_too_many_instances_are_refused(sqlite_world: Any) -> None:
+    sqlite_world.bob.put(FREE + "series.ics", zoned("series", "RRULE:FREQ=DAILY"))
+    span = 'start="20260328T000000Z" end="20960331T000000Z"'
+    answer = sqlite_world.bob.query(
+        FREE, VEVENT.format(""), props=f"<C:calendar-data><C:expand {span}/></C:calendar-data>"
+    )
+    assert (answer.status, answer.conditions) == (403, {"max-instances"})
+
+
+def test_overrides_out_of_range_are_left_out(sqlite_world: Any) -> None:
+    def override(day: int, to: int) -> list[str]:
+        return [
+            "END:VEVENT", "BEGIN:VEVENT", "UID:series", "DTSTAMP:20260101T000000Z", f"SUMMARY:from {day}",
+            f"RECURRENCE-ID;TZID=Europe/Berlin:202603{day}T090000",
+            f"DTSTART;TZID=Europe/Berlin:202603{to}T090000", "DURATION:PT2H",
+        ]  # fmt: skip
+
+    series = zoned("series", "RRULE:FREQ=DAILY", *override(10, 10), *override(11, 25), *override(20, 20))
+    sqlite_world.bob.put(FREE + "series.ics", series)
+    span = 'start="20260310T000000Z" end="20260312T000000Z"'
+    reply = sqlite_world.bob.query(
+        FREE,
+        VEVENT.format(""),
+        props=f"<C:calendar-data><C:limit-recurrence-set {span}/></C:calendar-data>",
+    )
+    data = reply.xml.findtext(f"{{DAV:}}response/{DATA}", "")
+    assert "from 10" in data
+    assert "from 11" in data  # moved away, and the rule had placed it here
+    assert "from 20" not in data
+    assert "RRULE" in data
+
+
+def test_parts_of_objects_are_given_where_asked_for(sqlite_world: Any, event: Any) -> None:
+    sqlite_world.bob.put(FREE + "one.ics", event("one", "SUMMARY:Hidden", "LOCATION:Here"))
+    comp = (
+        '<C:calendar-data><C:comp name="VCALENDAR"><C:prop name="VERSION"/><C:comp name="VEVENT">'
+        '<C:prop name="UID"/><C:prop name="LOCATION" novalue="yes"/></C:comp></C:comp></C:calendar-data>'
+    )
+    reply = sqlite_world.bob.query(FREE, VEVENT.format(""), props=comp)
+    data = reply.xml.findtext(f"{{DAV:}}response/{DATA}", "")
+    assert data.splitlines() == [
+        "BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", "UID:one", "LOCATION:", "END:VEVENT",
+        "END:VCALENDAR",
+    ]  # fmt: skip
+
+
+def test_free_busy_comes_from_the_index(world: Any, event: Any) -> None:
+    fill(world, event)
+    world.bob.put(
+        FREE + "maybe.ics",
+        event("maybe", "STATUS:TENTATIVE", start="20260313T120000Z", end="20260313T130000Z"),
+    )
+    reply = world.carol.report("/dav/carol/free/", "C:free-busy-query", WEEK)
+    assert reply.status == 200
+    text = reply.body.decode()
+    assert "FREEBUSY;FBTYPE=BUSY-TENTATIVE:20260313T120000Z/20260313T130000Z" in text.replace("\r\n ", "")
+    assert "20260310T080000Z/20260310T100000Z" in text.replace("\r\n ", "")
+    assert "20260312T080000Z" not in text
+    assert "Bernard" not in text
+    assert world.bob.report(FREE, "C:free-busy-query", "").status == 400
+
+
+def test_a_report_that_is_not_answered_says_so(sqlite_world: Any) -> None:
+    answer = sqlite_world.bob.report(FREE, "D:version-tree", "")
+    assert (answer.status, answer.conditions) == (403, {"supported-report"})
+    assert sqlite_world.bob("REPORT", FREE).status == 400
+    listed = sqlite_world.bob.propfind(FREE, "D:supported-report-set").found(".//D:report/*")
+    assert {node.tag.partition("}")[2] for node in listed} == {
+        "sync-collection", "calendar-multiget", "calendar-query", "free-busy-query",
+    }  # fmt: skip
+    assert not sqlite_world.bob.propfind("/dav/bob/", "D:supported-report-set").found(".//D:report/*")
+
+
+def test_the_log_and_the_listing_agree(world: Any, event: Any) -> None:
+    world.bob.put(FREE + "one.ics", event("one"))
+    calendar_id = _calendar_id(world, "free")
+    with world.db.transaction(write=False) as tx:
+        assert [(item.href, item.etag) for item in reading.listing(tx, calendar_id)] == [
+            ("one.ics", world.bob("GET", FREE + "one.ics").headers["ETag"])
+        ]
