@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from gateway.providers.contract import Delete, Put, Removed, Upsert
+from gateway.providers.contract import Delete, Presentation, Put, Removed, Upsert
 from gateway.providers.errors import (
     BadAnswer,
     CalendarMissing,
@@ -185,9 +186,8 @@ class Push:
         await check_calendar(self._client, self._calendar_id)
 
 
-def _plain(write: Put) -> Any:
-    from dataclasses import replace
-
+def _plain(write: Put) -> Presentation:
+    """Return how a person's own event is written: without our dress."""
     return replace(write.presentation, back_link=None, color=None)
 
 

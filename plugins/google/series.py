@@ -41,7 +41,10 @@ async def read_exceptions(client: GoogleClient, calendar_id: str, master: Event)
     page for every few hundred occurrences. Cancelled exceptions of a living series come without
     ``showDeleted`` (D).
     """
-    query = {"iCalUID": text(master, "iCalUID"), "singleEvents": "false", "maxResults": PAGE}
+    uid = text(master, "iCalUID")
+    if not uid:
+        raise BadAnswer("Google answered with a series without iCalUID.")
+    query = {"iCalUID": uid, "singleEvents": "false", "maxResults": PAGE}
     found: dict[str, Event] = {}
     async for page in client.pages(client.events(calendar_id), query):
         for item in valid(page.get("items", [])):
