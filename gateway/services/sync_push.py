@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ class Job:
     """One write at the provider.
 
     ``first`` is sent before ``write``: a create whose end we never learnt is repeated with its key, so that
-    what it made can be removed.
+    what it made can be removed. ``was_aside``: it was parked. ``had_drift``: a change there was reported.
     """
 
     uid: str
@@ -56,6 +56,8 @@ class Job:
     before: str | None = None
     fields: tuple[str, ...] = ()
     first: Put | None = None
+    was_aside: bool = False
+    had_drift: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,7 @@ def _jobs(
             continue
         job = _job(tx, ctx, uid, local, mapping, now=now)
         if job is not None:
-            jobs.append(job)
+            jobs.append(replace(job, was_aside=True) if aside is not None else job)
         elif settle and mapping is not None and mapping.is_dirty:
             mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": False})
         if aside is not None and local is None:
@@ -234,6 +236,7 @@ def _job(
         ours_hash=local.ours_hash,
         before=mapping.sent_hash or mapping.base_hash,
         fields=_fields(mapping.sent, local.ours),
+        had_drift=mapping.drift_hash is not None,
     )
 
 
@@ -345,7 +348,9 @@ def record(
     Raises:
         LeaseLost: another worker has the link; the next run repeats these writes with the same keys.
     """
-    held(tx, ctx)
+    # The change of the link's own row is the fence: it holds the row until the transaction ends.
+    if not values or not link_store.change_held(tx, ctx.claim, values):
+        held(tx, ctx)
     lines: list[dict[str, Any]] = []
     for one in done:
         uid = one.job.uid
@@ -361,8 +366,6 @@ def record(
         elif one.answer is not None:
             lines.append(_written(tx, ctx, one, now))
     sync_log.append(tx, lines)
-    if values:
-        link_store.change_held(tx, ctx.claim, values)
     return mapping_store.has_dirty(tx, ctx.link.id)
 
 
@@ -375,7 +378,8 @@ def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict
     after: str | None = None
     if isinstance(answer, Upsert):
         after = _hash_or(answer.ical, one.job.ours_hash)
-        mapping_store.free_remote_id(tx, ctx.link.id, answer.remote_id, but_uid=uid)
+        if getattr(one.job.write, "remote_id", None) != answer.remote_id:
+            mapping_store.free_remote_id(tx, ctx.link.id, answer.remote_id, but_uid=uid)
         mapping_store.save(
             tx,
             ctx.link.id,
@@ -395,8 +399,10 @@ def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict
                 "updated_at_utc": now,
             },
         )
-        sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
-        _close_drift(tx, ctx.link.uuid, uid, now)
+        if one.job.was_aside:
+            sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
+        if one.job.had_drift:
+            _close_drift(tx, ctx.link.uuid, uid, now)
     else:
         mapping_store.drop(tx, ctx.link.id, uid)
     ctx.count(action)

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.domain.errors import NotFound
 from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkId, LinkState
+from gateway.domain.model import Calendar
 from gateway.domain.sync_model import GUARD_OBJECTS
 from gateway.services.limits import Limits
 from gateway.services.sync_context import (
@@ -54,6 +55,7 @@ class Start:
     must_compare: bool
     approved: dict[str, Any] | None
     has_watch: bool
+    calendar: Calendar
 
 
 def claim(tx: Transaction, *, limit: int, per_account: int) -> Claims:
@@ -93,19 +95,20 @@ def start(tx: Transaction, held_claim: Claim, *, now: datetime) -> Start | None:
     now_ms = link_store.clock_ms(tx)
     is_old = link.compared_at_utc is not None and now - link.compared_at_utc > FULL_COMPARE
     must_compare = link.is_full or is_old or link.pushed_seq < calendar.min_seq
+    must_pull = must_compare or link.pull_at_ms <= now_ms
     return Start(
+        calendar=calendar,
         link=link,
         account=account,
         now_ms=now_ms,
-        must_pull=must_compare or link.pull_at_ms <= now_ms,
+        must_pull=must_pull,
         must_compare=must_compare,
         approved=sync_log.newest_plan(tx, link.id, state="approved"),
-        has_watch=watches.is_live(tx, link.id, now=now),
+        has_watch=must_pull and watches.is_live(tx, link.id, now=now),
     )
 
 
 def context(
-    tx: Transaction,
     begun: Start,
     held_claim: Claim,
     *,
@@ -116,8 +119,7 @@ def context(
     now: datetime,
 ) -> RunContext:
     """Return what one run works with."""
-    link = begun.link
-    calendar = calendar_store.get(tx, link.calendar_id)
+    link, calendar = begun.link, begun.calendar
     window = window_of(link, now)
     cause = "first sync" if link.state is LinkState.FIRST_SYNC else "change"
     if begun.must_compare and link.state is not LinkState.FIRST_SYNC:
@@ -160,7 +162,6 @@ def begin(
     if begun is None:
         return None
     ctx = context(
-        tx,
         begun,
         held_claim,
         project=project_of(begun.link.provider),
