@@ -98,6 +98,17 @@ def deleted_uids(tx: Transaction, calendar_id: CalendarId) -> list[str]:
     return list(tx.execute(query.distinct()).scalars())
 
 
+def count_deleted(tx: Transaction, calendar_id: CalendarId, *, after_seq: int) -> int:
+    """Return how many deletions the log holds after a number."""
+    query = (
+        select(func.count())
+        .select_from(change)
+        .where(change.c.calendar_id == calendar_id, change.c.seq > after_seq, change.c.op == "delete")
+    )
+    total: int = tx.execute(query).scalar_one()
+    return total
+
+
 def prune(tx: Transaction, calendar_id: CalendarId, *, before: datetime) -> int:
     """Drop lines that no reader needs and return the lowest number that a sync token may have.
 
