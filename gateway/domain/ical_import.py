@@ -25,7 +25,7 @@ _SPLIT_CHARACTER = re.compile(rb"([\xc2-\xf4][\x80-\xbf]{0,2})(\r?\n[ \t])([\x80
 _FACTS = re.compile(
     rb"^(UID|RECURRENCE-ID|SEQUENCE|LAST-MODIFIED|DTSTAMP)((?:;[^:\r\n]*)?):([^\r\n]*)", _FLAGS
 )
-_TZID_USED = re.compile(rb";TZID=(\"[^\"\r\n]*\"|[^;:,\"\r\n]*)", re.IGNORECASE)
+_TZID_USED = re.compile(rb";TZID=(\"[^\"\r\n]*\"|[^;:\"\r\n]*)", re.IGNORECASE)
 _TZID_GIVEN = re.compile(rb"^TZID[^:\r\n]*:([^\r\n]*)", _FLAGS)
 _FLOATING = re.compile(
     rb"^(?:DTSTART|DTEND|DUE|RECURRENCE-ID|RDATE|EXDATE)(?![^:\r\n]*TZID=)[^:\r\n]*:\d{8}T\d{6}(?!Z)",

@@ -108,6 +108,10 @@ def split_line(line: str) -> tuple[str, Parameters | None, str]:
     match = _LINE.fullmatch(line)
     if match is None:
         name, params, value = _content_line(line).raw_parts()
+        for key, content in params.items():
+            # Several values of one parameter, as in TZID=Amsterdam, Berlin without the quotes it needs.
+            if isinstance(content, list) and key in ("TZID", "VALUE"):
+                params[key] = ",".join(content)
         return name.upper(), params, value
     name, raw, value = match.groups()
     if not raw:

@@ -360,6 +360,8 @@ def translate(error: DBAPIError) -> StoreError | DBAPIError:
         return StoreBusy()
     if "no such table" in words or "no such column" in words or state in {"42P01", "42703"}:
         return StoreUnusable("The database has no or old tables; run `calgate migrate`.")
+    if "is not a database" in words or "malformed" in words:
+        return StoreUnusable("The database file is damaged; move it away and restore a backup.")
     if "readonly database" in words or "unable to open" in words:
         return StoreUnusable("The database file cannot be opened for writing; check its owner and path.")
     if error.connection_invalidated or (isinstance(error, OperationalError) and state is None):

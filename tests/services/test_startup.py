@@ -151,3 +151,17 @@ class TestFirstStart:
         (tmp_path / "file").write_text("")
         with pytest.raises(StoreUnusable, match="CALGATE_DATA"):
             startup.open_database(Settings(data=tmp_path / "file" / "data"))
+
+
+def test_damaged_file_says_so_and_what_to_do(tmp_path: Path, now: datetime) -> None:
+    """It was "something unforeseen (DatabaseError)": nobody thinks of the backup then."""
+    settings = Settings(data=tmp_path / "data")
+    served(settings, now).close()
+    with settings.sqlite_path.open("r+b") as handle:
+        handle.write(b"\x17" * 4096)
+    db = startup.open_database(settings)
+    try:
+        with pytest.raises(StoreUnusable, match="damaged; move it away and restore a backup"):
+            startup.ready_for_command(db, settings, now=now)
+    finally:
+        db.close()

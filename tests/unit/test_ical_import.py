@@ -205,3 +205,14 @@ def test_file_with_lone_carriage_returns_is_read() -> None:
 def test_unknown_zone_of_the_file_is_reported() -> None:
     result = split_import(file("X-WR-TIMEZONE:Mars/Olympus", *event("a")), max_object_bytes=MAX)
     assert (result.zone, result.unknown_zones) == (None, ("Mars/Olympus",))
+
+
+def test_zone_with_a_comma_but_without_quotes_is_one_name() -> None:
+    """Two values of one parameter ended the whole import with a TypeError."""
+    zone = ["BEGIN:VTIMEZONE", "TZID:Amsterdam, Berlin", *ZONE[2:]]
+    data = file(*zone, *event("a", "SUMMARY:x", start="DTSTART;TZID=Amsterdam, Berlin:20260101T100000"))
+    (entry,) = entries(data)
+    parsed = parse_entry(entry, max_bytes=MAX)
+    assert parsed.zone_problems == ()
+    assert entry.data is not None
+    assert b"TZID:Amsterdam, Berlin" in entry.data
