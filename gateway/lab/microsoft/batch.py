@@ -78,17 +78,7 @@ def _one(door: GraphDoor, inner: Call, *, throttled: bool) -> Answer:
     """Carry out one entry; it is checked and written down as a call of its own."""
     lab = door.lab
     try:
-        if inner.operation == "graph.$batch":
-            raise Refusal(400, "BadRequest", "A batch cannot hold a batch.")
-        if throttled and lab.settings.batch_fifth_throttled:
-            wait = str(max(1, round(lab.settings.throttle_wait_s)))
-            raise Refusal(
-                429,
-                "ApplicationThrottled",
-                "Application is over its MailboxConcurrency limit.",
-                headers={"Retry-After": wait},
-            )
-        answer = door.execute(inner)
+        answer = _carried_out(door, inner, throttled=throttled)
     except Refusal as refusal:
         if refusal.violation:
             lab.journal.violation(inner, "request", refusal.message)
@@ -98,3 +88,17 @@ def _one(door: GraphDoor, inner: Call, *, throttled: bool) -> Answer:
         lab.journal.violation(inner, "answer", text)
     lab.journal.record(inner, answer, at_s=lab.clock.true_s(), fault=None)
     return answer
+
+
+def _carried_out(door: GraphDoor, inner: Call, *, throttled: bool) -> Answer:
+    if inner.operation == "graph.$batch":
+        raise Refusal(400, "BadRequest", "A batch cannot hold a batch.")
+    settings = door.lab.settings
+    if throttled and settings.batch_fifth_throttled:
+        raise Refusal(
+            429,
+            "ApplicationThrottled",
+            "Application is over its MailboxConcurrency limit.",
+            headers={"Retry-After": str(max(1, round(settings.throttle_wait_s)))},
+        )
+    return door.execute(inner)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gateway.lab.core.calls import Call
     from gateway.lab.microsoft.world import Microsoft
 
+GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 _CODES = {
     "rateLimitExceeded": ("ApplicationThrottled", "Application is over its MailboxConcurrency limit."),
     "backendError": (
@@ -47,8 +48,8 @@ def error(microsoft: Microsoft, call: Call, *, status: int, reason: str, message
     body = {"error": {"code": code, "message": text, "innerError": inner | request_ids(call)}}
     answer = Answer(status=status, body=body, headers=headers(call), reason=code)
     if status == 401:
-        answer.headers["WWW-Authenticate"] = 'Bearer realm="", authorization_uri="%s", client_id="%s"' % (
-            f"{microsoft.lab.base_url}/common/oauth2/authorize",
-            "00000003-0000-0000-c000-000000000000",
+        address = f"{microsoft.lab.base_url}/common/oauth2/authorize"
+        answer.headers["WWW-Authenticate"] = (
+            f'Bearer realm="", authorization_uri="{address}", client_id="{GRAPH_APP}"'
         )
     return answer

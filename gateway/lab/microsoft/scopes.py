@@ -29,6 +29,6 @@ def needed(operation: str) -> frozenset[str]:
         return READ | SHARED_READ
     if room == "subscriptions":
         return READ
-    if act in _WRITING or room == "events" and act not in {"list", "get", "instances", "delta"}:
+    if act in _WRITING or (room == "events" and act not in {"list", "get", "instances", "delta"}):
         return WRITE | SHARED_WRITE
     return READ | SHARED_READ | (BASIC if act == "get" and room == "calendars" else frozenset())
