@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 _STATE_CAP = 128
 _URLS = ("notificationUrl", "lifecycleNotificationUrl")
+_RESOURCE = re.compile(
+    r"(?:v1\.0/)?(?:me|users/(?P<user_id>[^/]+))/(?:events|calendar/events|calendars/(?P<calendar_id>.+)/events)",
+    re.IGNORECASE,
+)
+"""An id may hold slashes, encoded or not."""
 _GONE = "The subscription was not found."
 
 
@@ -149,20 +155,10 @@ def create(microsoft: Microsoft, call: Call) -> Answer:
 
 def _watched(microsoft: Microsoft, call: Call, resource: str) -> Calendar:
     """Return the calendar behind a subscription's resource; raises Refusal 400, 403 or 404."""
-    parts = [unquote(part) for part in resource.strip("/").split("/")]
-    if parts[:1] == ["v1.0"]:
-        parts = parts[1:]
-    arguments: dict[str, str] = {}
-    rest = parts[1:]
-    if parts[0].lower() == "users" and len(parts) > 1:
-        arguments["user_id"], rest = parts[1], parts[2:]
-    elif parts[0].lower() != "me":
+    match = _RESOURCE.fullmatch(resource.strip("/"))
+    if match is None:
         raise Refusal(400, "ExtensionError", f"The resource {resource[:100]!r} is not supported.")
-    names = [part.lower() for part in rest]
-    if names not in (["events"], ["calendar", "events"]):
-        if len(rest) != 3 or names[0] != "calendars" or names[2] != "events":
-            raise Refusal(400, "ExtensionError", f"The resource {resource[:100]!r} is not supported.")
-        arguments["calendar_id"] = rest[1]
+    arguments = {name: unquote(value) for name, value in match.groupdict().items() if value}
     kept, call.path_args = call.path_args, arguments
     try:
         calendar = microsoft.calendar(call)
