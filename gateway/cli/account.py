@@ -240,11 +240,13 @@ def remove(
 
         async def work(engine: Engine) -> tuple[int, bool]:
             removed = 0
-            if copies == "delete":
-                for status in await db.aread(links.statuses):
-                    if status.link.account_id == found.id:
-                        await db.awrite(links.pause, status.link.id, actor=ACTOR, now=op.now)
-                        removed += (await engine.connector.remove_copies(status.link, found)).removed
+            for status in await db.aread(links.statuses):
+                if status.link.account_id != found.id:
+                    continue
+                await db.awrite(links.pause, status.link.id, actor=ACTOR, now=op.now)
+                await engine.connector.stop_watch(status.link, found)
+                if copies == "delete":
+                    removed += (await engine.connector.remove_copies(status.link, found)).removed
             return removed, await engine.connector.revoke(found)
 
         removed, revoked = with_engine(op, db, work)

@@ -14,6 +14,7 @@ from gateway.domain.link_model import Direction, Role
 if TYPE_CHECKING:
     from gateway.domain.link_model import Link, LinkId
     from gateway.services import Database, Transaction
+    from gateway.sync.connect import Cleared
     from gateway.sync.engine import Engine
 
 app = group("link", "Links: add, show, change, plan, pause, resume, remove.")
@@ -285,12 +286,17 @@ def remove(
     removed, kept = 0, []
     with op.database() as db:
         found = db.read(links.find, link)
-        if copies == "delete":
-            db.write(links.pause, found.id, actor=ACTOR, now=op.now)
-            account = db.read(links.status, found.id).account
-            if account is None:
-                raise refuse("The account is gone; use --copies keep.")
-            cleared = with_engine(op, db, lambda engine: engine.connector.remove_copies(found, account))
+        account = db.read(links.status, found.id).account
+        if account is None:
+            raise refuse("The account is gone; remove it with calgate account remove.")
+        db.write(links.pause, found.id, actor=ACTOR, now=op.now)
+
+        async def leave(engine: Engine) -> Cleared | None:
+            await engine.connector.stop_watch(found, account)
+            return await engine.connector.remove_copies(found, account) if copies == "delete" else None
+
+        cleared = with_engine(op, db, leave)
+        if cleared is not None:
             removed, kept = cleared.removed, [{"uid": uid, "why": why} for uid, why in cleared.kept]
         db.write(links.remove, found.id, actor=ACTOR, now=op.now)
     text = f"Removed link {found.uuid[:8]}" + (f" and {removed} copies" if copies == "delete" else "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway.domain.errors import StoreUnusable
 from gateway.services.limits import Limits
 from gateway.settings import Settings
-from gateway.store import calendars, resources
+from gateway.store import accounts, calendars, resources
 from gateway.store import instance as store
 from gateway.store import migrate as migrations
 from gateway.store.database import Database, Transaction, sqlite_url
@@ -141,7 +141,9 @@ def open_instance_id(db: Database, settings: Settings, *, adopts_new: bool = Fal
     known = db.read(store.get, _INSTANCE_ID)
     if known == digest:
         return own
-    if known is not None and not adopts_new:
+    # One node alone, and nothing at any provider yet: a lost id costs nothing.
+    is_harmless = db.is_sqlite and not db.read(accounts.listing)
+    if known is not None and not adopts_new and not is_harmless:
         raise StoreUnusable(
             "This node's instance id is not the one that this database was used with. Put back instance.id"
             " or set CALGATE_INSTANCE_ID as on the other nodes; if it is lost for good, run"

@@ -1,9 +1,8 @@
-"""The two halves of a push that touch the database: what is to be sent, and what became of it."""
+"""What is to be sent: the objects that changed, compared with what each link has sent before."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -11,20 +10,17 @@ from typing import Any
 
 from gateway.domain.errors import InvalidInput
 from gateway.domain.fingerprint import canonical, differing, field_names
-from gateway.domain.link_model import LinkId, Mapping
+from gateway.domain.link_model import Mapping
 from gateway.domain.sync_model import LocalView
 from gateway.providers.contract import Delete, Put, Removed, Upsert
 from gateway.services.sync_context import (
     RunContext,
     begin_run,
-    content_hash,
     held,
-    log_line,
     park_here,
     views,
 )
 from gateway.store import changes as change_store
-from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
 from gateway.store import objects as object_store
 from gateway.store import sync_log, tickets
@@ -218,7 +214,7 @@ def _job(
     if local.ours_hash == mapping.sent_hash:
         return None
     if mapping.has_guests:
-        _ticket(tx, ctx, uid, mapping, "guests", now)
+        ticket(tx, ctx, uid, mapping, "guests", now)
         return None
     if mapping.drift_hash == "" and not mapping.is_dirty:
         return None  # deleted there by hand, and reported: only a person decides that it comes back
@@ -288,7 +284,7 @@ def _removal(
     if local is not None and ctx.link.takes:
         return None  # here to stay, there to stay: only the window or its kind has changed
     if mapping.has_guests:
-        _ticket(tx, ctx, uid, mapping, "guests", now)
+        ticket(tx, ctx, uid, mapping, "guests", now)
         return None
     first: Put | None = None
     if mapping.remote_id is None:
@@ -318,7 +314,8 @@ def _fields(sent: bytes, ours: bytes) -> tuple[str, ...]:
         return ()
 
 
-def _ticket(tx: Transaction, ctx: RunContext, uid: str, mapping: Mapping, reason: str, now: datetime) -> None:
+def ticket(tx: Transaction, ctx: RunContext, uid: str, mapping: Mapping, reason: str, now: datetime) -> None:
+    """Tell a person why a copy was left alone."""
     tickets.open_for_link(
         tx,
         ctx.link.calendar_id,
@@ -330,134 +327,3 @@ def _ticket(tx: Transaction, ctx: RunContext, uid: str, mapping: Mapping, reason
         fields=(),
         now=now,
     )
-
-
-# -- recording ----------------------------------------------------------------------------------------
-
-
-def record(
-    tx: Transaction,
-    ctx: RunContext,
-    done: Sequence[Done],
-    *,
-    now: datetime,
-    values: Dict[str, Any] | None = None,
-) -> bool:
-    """Record what became of the jobs, move the link on, and return whether something must be sent again.
-
-    Raises:
-        LeaseLost: another worker has the link; the next run repeats these writes with the same keys.
-    """
-    # The change of the link's own row is the fence: it holds the row until the transaction ends.
-    if not values or not link_store.change_held(tx, ctx.claim, values):
-        held(tx, ctx)
-    lines: list[dict[str, Any]] = []
-    for one in done:
-        uid = one.job.uid
-        if one.guests:
-            mapping_store.save(tx, ctx.link.id, uid, {"has_guests": True, "is_dirty": False})
-            known = mapping_store.by_uids(tx, ctx.link.id, [uid])
-            if uid in known:
-                _ticket(tx, ctx, uid, known[uid], "guests", now)
-        elif one.problem is not None:
-            _park(tx, ctx, one, now)
-        elif one.conflict:
-            mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": True})
-        elif one.answer is not None:
-            lines.append(_written(tx, ctx, one, now))
-    sync_log.append(tx, lines)
-    return mapping_store.has_dirty(tx, ctx.link.id)
-
-
-def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict[str, Any]:
-    uid, answer = one.job.uid, one.answer
-    is_gone = isinstance(answer, Removed) or answer is None
-    action = (
-        "delete" if is_gone else ("create" if getattr(one.job.write, "remote_id", None) is None else "update")
-    )
-    after: str | None = None
-    if isinstance(answer, Upsert):
-        after = _hash_or(answer.ical, one.job.ours_hash)
-        if getattr(one.job.write, "remote_id", None) != answer.remote_id:
-            mapping_store.free_remote_id(tx, ctx.link.id, answer.remote_id, but_uid=uid)
-        mapping_store.save(
-            tx,
-            ctx.link.id,
-            uid,
-            {
-                "remote_id": answer.remote_id,
-                "version": answer.version,
-                "memo": answer.memo,
-                "sent": one.job.ours,
-                "sent_hash": one.job.ours_hash,
-                "base": answer.ical,
-                "base_hash": after,
-                "drift_hash": None,
-                "has_guests": answer.guests,
-                "is_dirty": False,
-                "state": "ok",
-                "updated_at_utc": now,
-            },
-        )
-        if one.job.was_aside:
-            sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
-        if one.job.had_drift:
-            _close_drift(tx, ctx.link.uuid, uid, now)
-    else:
-        mapping_store.drop(tx, ctx.link.id, uid)
-    ctx.count(action)
-    return log_line(
-        ctx,
-        now=now,
-        side=sync_log.THERE,
-        action=action,
-        uid=uid,
-        remote_id=answer.remote_id if answer is not None else None,
-        before=one.job.before,
-        after=after,
-        fields=one.job.fields,
-    )
-
-
-def _close_drift(tx: Transaction, link_uuid: str, uid: str, now: datetime) -> None:
-    tickets.close_for_link(
-        tx,
-        link_uuid=link_uuid,
-        uid=uid,
-        reasons=("changed-there", "deleted-there", "proposed"),
-        resolution="overwritten",
-        now=now,
-    )
-
-
-def _hash_or(ical: bytes, otherwise: str) -> str:
-    try:
-        return content_hash(ical)
-    except InvalidInput:
-        return otherwise
-
-
-def _park(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> None:
-    uid, write = one.job.uid, one.job.write
-    if isinstance(write, Delete) and not write.remote_id:
-        mapping_store.drop(tx, ctx.link.id, uid)  # what cannot be made there need not be removed
-        return
-    sync_log.park(
-        tx,
-        ctx.link.id,
-        sync_log.HERE,
-        uid,
-        content_hash=one.job.ours_hash,
-        reason=one.problem or "",
-        now=now,
-    )
-    ctx.count("parked")
-    if uid in mapping_store.by_uids(tx, ctx.link.id, [uid]):
-        # Kept also where it was never seen to exist: an earlier attempt may have made it.
-        mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": False})
-
-
-def forget_copies(tx: Transaction, link_id: LinkId, uids: Sequence[str]) -> None:
-    """Forget mappings whose copies are to stay where they are."""
-    for uid in uids:
-        mapping_store.drop(tx, link_id, uid)

@@ -16,6 +16,7 @@ from gateway.providers.contract import (
     Challenge,
     Delete,
     MakesCalendars,
+    Notifies,
     RemoteAccount,
     SignInKind,
     SignInRequest,
@@ -31,7 +32,7 @@ from gateway.providers.errors import (
     SignInRefused,
     VersionConflict,
 )
-from gateway.services import account_tokens, accounts, link_removal
+from gateway.services import account_tokens, accounts, link_removal, watch_states
 from gateway.services.link_removal import Copy
 from gateway.sync.accounts import Accounts
 
@@ -265,6 +266,18 @@ class Connector:
             except NotFound:
                 return  # gone already, its calendar included
             return
+
+    async def stop_watch(self, link: Link, account: Account) -> None:
+        """End the push subscription of a link that goes; where that fails it ends by itself."""
+        known = await self.accounts.db.aread(watch_states.of_link, link.id)
+        if known is None or known.watch is None:
+            return
+        try:
+            remote = await self.accounts.open(account)
+            if isinstance(remote, Notifies):
+                await remote.unwatch(known.watch)
+        except ProviderError as error:
+            _log.info("watch.not_stopped", link=link.uuid, error=type(error).__name__)
 
     async def revoke(self, account: Account) -> bool:
         """Give the grant back at the provider; False where the provider could not be told."""

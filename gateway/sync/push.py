@@ -21,7 +21,7 @@ from gateway.providers.errors import (
     Unavailable,
     VersionConflict,
 )
-from gateway.services import sync_push, sync_run
+from gateway.services import sync_push, sync_record, sync_run
 from gateway.services.sync_push import Chunk, Done, Job, Step
 from gateway.sync.pull import refetch
 from gateway.sync.run import GuardStopped, Run
@@ -86,7 +86,7 @@ async def _all(run: Run, step: Step, after: int | str) -> bool:
             values["pushed_seq"] = int(chunk.after)
         has_dirty = chunk.has_dirty
         if done or chunk.examined:
-            has_dirty = await run.db.awrite(sync_push.record, run.ctx, done, now=run.clock(), values=values)
+            has_dirty = await run.db.awrite(sync_record.record, run.ctx, done, now=run.clock(), values=values)
         if error is not None:
             raise error
         for one in done:

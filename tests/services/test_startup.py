@@ -165,3 +165,24 @@ def test_damaged_file_says_so_and_what_to_do(tmp_path: Path, now: datetime) -> N
             startup.ready_for_command(db, settings, now=now)
     finally:
         db.close()
+
+
+class TestInstanceId:
+    def test_another_id_is_refused_once_accounts_depend_on_it(self, db: Database, tmp_path: Path) -> None:
+        from tests.services.sync_world import make
+
+        make(db)
+        first = Settings(data=tmp_path / "a", instance_id="ab" * 16)
+        other = Settings(data=tmp_path / "b", instance_id="cd" * 16)
+        assert startup.open_instance_id(db, first) == "ab" * 16
+        assert startup.open_instance_id(db, first) == "ab" * 16
+        with pytest.raises(StoreUnusable, match="adopt-instance"):
+            startup.open_instance_id(db, other)
+        assert startup.open_instance_id(db, other, adopts_new=True) == "cd" * 16
+
+    def test_alone_and_without_accounts_a_lost_id_costs_nothing(
+        self, sqlite_db: Database, tmp_path: Path
+    ) -> None:
+        for word in ("ab", "cd"):
+            settings = Settings(data=tmp_path / word, instance_id=word * 16)
+            assert startup.open_instance_id(sqlite_db, settings) == word * 16
