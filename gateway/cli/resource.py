@@ -28,8 +28,12 @@ Email = Annotated[str | None, typer.Option(help="Mail address.")]
 Department = Annotated[str | None, typer.Option(help="Department; made at its first use.")]
 Owner = Annotated[str | None, typer.Option(metavar="LOGIN", help="Person who manages it.")]
 Policy = Annotated[ConflictPolicy | None, typer.Option(help="What a write into a taken slot meets.")]
-BufferBefore = Annotated[int | None, typer.Option(metavar="MINUTES", help="Free time before a booking, in minutes.")]
-BufferAfter = Annotated[int | None, typer.Option(metavar="MINUTES", help="Free time after a booking, in minutes.")]
+BufferBefore = Annotated[
+    int | None, typer.Option(metavar="MINUTES", help="Free time before a booking, in minutes.")
+]
+BufferAfter = Annotated[
+    int | None, typer.Option(metavar="MINUTES", help="Free time after a booking, in minutes.")
+]
 Description = Annotated[str | None, typer.Option(help="What people should know.")]
 
 
