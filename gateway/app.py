@@ -7,8 +7,8 @@ import signal
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -151,22 +151,42 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
     db = startup.open_database(settings)
     try:
         sealer = startup.ready_database(db, settings, now=utc_now())
-        # Imported here because only the demo needs it.
-        from gateway.services import demo as demo_service
+        with ExitStack() as stack, suppress(KeyboardInterrupt):
+            lines = _demo(stack, db, settings, sealer) if demo else None
 
-        ways_in = demo_service.prepare(db, settings, sealer, now=utc_now()) if demo else None
-
-        def ready(address: str) -> None:
-            announce(f"Calgate is running at {address} (Ctrl-C stops it).")
-            if ways_in is not None:
-                for line in ways_in.lines(address):
+            def ready(address: str) -> None:
+                announce(f"Calgate is running at {address} (Ctrl-C stops it).")
+                for line in lines(address) if lines is not None else ():
                     announce(line)
-            sys.stdout.flush()
+                sys.stdout.flush()
 
-        with suppress(KeyboardInterrupt):
             _run_loop(serve(db, settings, sealer=sealer, ready=ready))
     finally:
         db.close()
+
+
+def _demo(
+    stack: ExitStack, db: Database, settings: Settings, sealer: Sealer
+) -> Callable[[str], Iterable[str]] | None:
+    """Make the demo and start its simulated Google; return what there is to say, by address."""
+    # Imported here because only the demo needs it.
+    from gateway import lab_process
+    from gateway.services import demo as demo_service
+    from gateway.services import demo_lab
+
+    ways_in = demo_service.prepare(db, settings, sealer, now=utc_now())
+    if ways_in is None:
+        return None
+    lab = stack.enter_context(
+        lab_process.running(
+            port=settings.port + 1 if settings.port else 0,
+            state=settings.data.absolute() / "lab.json",
+            accounts=demo_service.lab_accounts(),
+        )
+    )
+    if lab is not None:
+        db.write(demo_lab.remember, lab)
+    return partial(ways_in.lines, lab=lab)
 
 
 def _run_loop(main: Awaitable[None]) -> None:

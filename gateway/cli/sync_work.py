@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.cli.command import ACTOR, Operator, command, group
-from gateway.services.disputes import Choice
+from gateway.cli.command import ACTOR, Operator, command, group, refuse
+from gateway.domain.link_model import Choice
 
 conflicts = group("conflicts", "What disagrees with a provider and waits for a person.")
 keys = group("keys", "The keys that seal secrets at rest.")
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(conflicts)
     app.add_typer(keys)
     command(app, "worker")(worker)
+    command(app, "lab")(lab)
 
 
 @command(conflicts, "list")
@@ -52,6 +54,30 @@ def worker(op: Operator) -> None:
     from gateway import app as server
 
     server.run_worker(op.settings())
+
+
+def lab(
+    op: Operator,
+    port: Annotated[int, typer.Option(help="TCP port; 0 takes a free one.")] = 9090,
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keeps its calendars; without it they are forgotten.")
+    ] = None,
+    account: Annotated[
+        list[str] | None, typer.Option(metavar="EMAIL", help="Account to make; may be repeated.")
+    ] = None,
+) -> None:
+    """Run the laboratory: a simulated Google for trials and for authors of plug-ins (docs/lab.md)."""
+    import subprocess
+
+    from gateway import lab_process
+
+    named = [part for each in account or () for part in ("--account", each)]
+    kept = ["--state", str(state)] if state is not None else []
+    arguments = lab_process.command("--google", "--port", str(port), *kept, *named)
+    code = subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own program
+    if code:
+        raise refuse("The laboratory did not start or ended with an error; it has said why.")
+    del op
 
 
 @command(keys, "rotate")

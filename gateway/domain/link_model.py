@@ -91,6 +91,14 @@ class ReminderMode(enum.StrEnum):
     DEFAULT = "default"
 
 
+class Choice(enum.StrEnum):
+    """How a ticket is answered."""
+
+    OURS = "ours"  # what is here goes out again
+    THEIRS = "theirs"  # what is there is taken over
+    DISMISS = "dismiss"  # both stay as they are
+
+
 FIELD_NAMES = ("description", "location", "categories", "url", "geo", "priority", "conference", "color")
 
 

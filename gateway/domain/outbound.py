@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from gateway.domain.content_lines import PRODID, escape_text, strip_controls
 from gateway.domain.line_edit import events, to_bytes, tree_of
 from gateway.domain.line_tree import LineComponent, split
-from gateway.domain.link_model import LinkPolicy, Privacy, ReminderMode
+from gateway.domain.link_model import FIELD_NAMES, LinkPolicy, Privacy, ReminderMode
 from gateway.domain.model import CalendarObject, Classification, ObjectKind
 from gateway.domain.templates import render
 
@@ -46,11 +46,25 @@ _ESCAPES = {"n": "\n", "N": "\n"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What one link knows when it shows an object."""
+    """What one link knows when it shows an object; ``shows_all`` masks nothing, whatever its CLASS."""
 
     policy: LinkPolicy
     resource_name: str
     back_link: str | None = None
+    shows_all: bool = False
+
+    def of_theirs(self) -> Sight:
+        """Return the sight for an event that came from that very calendar: nothing of it is hidden there.
+
+        A mask would overwrite the person's own text with our placeholder.
+        """
+        plain = LinkPolicy(
+            fields=FIELD_NAMES,
+            reminders=self.policy.reminders,
+            placeholder=self.policy.placeholder,
+            kinds=self.policy.kinds,
+        )
+        return Sight(policy=plain, resource_name=self.resource_name, back_link=None, shows_all=True)
 
 
 def outbound(stored: CalendarObject, sight: Sight) -> bytes:
@@ -112,7 +126,8 @@ def _shown(
     policy = sight.policy
     shown = LineComponent(component.name, [], [])
     shown.lines = [(name, line) for name, line in component.lines if name in _TIMES]
-    is_masked = policy.privacy_out is Privacy.BUSY or strictest is not Classification.PUBLIC
+    is_private = strictest is not Classification.PUBLIC and not sight.shows_all
+    is_masked = policy.privacy_out is Privacy.BUSY or is_private
     _status(shown, component, stored)
     if strictest is not Classification.PUBLIC:
         shown.lines.append(("CLASS", f"CLASS:{strictest.name}"))

@@ -19,6 +19,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         prog="python -m gateway.lab", description="Simulators of calendar providers. Not the real services."
     )
     parser.add_argument("--google", action="store_true", help="simulate Google (OAuth 2 and Calendar v3)")
+    parser.add_argument(
+        "--microsoft", action="store_true", help="simulate Microsoft (Entra and Graph v1.0, calendars)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one (0)")
     parser.add_argument(
@@ -29,7 +32,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="EMAIL[@@ZONE]",
-        help="account to create; may be repeated",
+        help="account to create at each open provider; may be repeated",
     )
     parser.add_argument(
         "--client-id", default="", help="client to register (calgate-lab.apps.googleusercontent.com)"
@@ -70,25 +73,41 @@ def _accounts(names: list[str]) -> tuple[Account, ...]:
     return tuple(made)
 
 
-async def _run(arguments: argparse.Namespace) -> None:
-    from gateway.lab.app import DEMO_ACCOUNTS, DEMO_CLIENT, Laboratory
+def _client(arguments: argparse.Namespace, demo: Client) -> Client:
+    return Client(
+        client_id=arguments.client_id or demo.client_id,
+        client_secret=arguments.client_secret or demo.client_secret,
+        redirect_uris=arguments.redirect_uri,
+        desktop=True,
+    )
 
-    laboratory = Laboratory(state_file=arguments.state, settings=_settings(arguments.set))
+
+async def _run(arguments: argparse.Namespace, providers: frozenset[str]) -> None:
+    from gateway.lab.app import DEMO_ACCOUNTS, DEMO_CLIENT, MICROSOFT_CLIENT, Laboratory, demo_mailboxes
+    from gateway.lab.microsoft.model import Mailbox
+
+    laboratory = Laboratory(
+        state_file=arguments.state, settings=_settings(arguments.set), providers=providers
+    )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
         address = await laboratory.start(host=arguments.host, port=arguments.port, tls=arguments.tls)
-        client = Client(
-            client_id=arguments.client_id or DEMO_CLIENT.client_id,
-            client_secret=arguments.client_secret or DEMO_CLIENT.client_secret,
-            redirect_uris=arguments.redirect_uri,
-            desktop=True,
+        accounts = _accounts(arguments.account)
+        boxes = tuple(Mailbox(email=item.email, name=item.name, zone=item.zone) for item in accounts)
+        client, other = _client(arguments, DEMO_CLIENT), _client(arguments, MICROSOFT_CLIENT)
+        for item in (client, other):
+            laboratory.lab.identity.clients.pop(item.client_id, None)
+        laboratory.furnish(
+            accounts=accounts or DEMO_ACCOUNTS,
+            client=client,
+            mailboxes=boxes or demo_mailboxes(),
+            microsoft_client=other,
         )
-        laboratory.lab.identity.clients.pop(client.client_id, None)
-        laboratory.furnish(accounts=_accounts(arguments.account) or DEMO_ACCOUNTS, client=client)
-        sys.stdout.write(f"Simulator of Google, not the real service: {address}/lab/\n")
+        names = " and ".join(sorted(name.capitalize() for name in providers))
+        sys.stdout.write(f"Simulator of {names}, not the real service: {address}/lab/\n")
         sys.stdout.flush()
         await stop.wait()
     finally:
@@ -98,11 +117,12 @@ async def _run(arguments: argparse.Namespace) -> None:
 def main(argv: list[str] | None = None) -> int:
     """Run until a signal comes; returns the exit status."""
     arguments = _arguments(argv)
-    if not arguments.google:
-        sys.stderr.write("Say what to simulate: --google.\n")
+    providers = frozenset(name for name in ("google", "microsoft") if getattr(arguments, name))
+    if not providers:
+        sys.stderr.write("Say what to simulate: --google, --microsoft, or both.\n")
         return 2
     try:
-        asyncio.run(_run(arguments))
+        asyncio.run(_run(arguments, providers))
     except ModuleNotFoundError as error:
         sys.stderr.write(f"{error.name} is not installed. Install it with: pip install 'calgate[lab]'\n")
         return 1

@@ -97,10 +97,17 @@ class TokenKeeper:
         known = self._token
         if known is not None and known.access_token != refused and self._lives(known):
             return known
+        token = await self._shared(is_refused=refused is not None)
+        if token.access_token == refused:
+            # The refresh that was under way had begun before the token was refused.
+            token = await self._shared(is_refused=True)
+        return token
+
+    async def _shared(self, *, is_refused: bool) -> Token:
         if self._running is None:
             # A task of its own: a caller that gives up must not lose a rotated token between answer and
             # store.
-            self._running = asyncio.create_task(self._refresh(is_refused=refused is not None))
+            self._running = asyncio.create_task(self._refresh(is_refused=is_refused))
             self._running.add_done_callback(self._done)
         return await asyncio.shield(self._running)
 

@@ -266,7 +266,11 @@ class RemoteAccount(Protocol):
         ...
 
     async def fetch(self, calendar_id: str, remote_id: str) -> Upsert | Removed | Unreadable:
-        """Return one object as it is now."""
+        """Return one object as it is now.
+
+        Raises:
+            CalendarMissing: the whole calendar is gone: nothing can be said about the object.
+        """
         ...
 
     async def push(self, calendar_id: str, write: Put | Delete) -> Upsert | Removed:

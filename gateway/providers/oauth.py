@@ -131,7 +131,7 @@ def exchange(
     """
     kept = json.loads(pending)
     # Compared as bytes: compare_digest takes no other than ASCII text.
-    if not hmac.compare_digest(answer.get("state", "").encode(), kept["state"].encode()):
+    if not hmac.compare_digest(answer.get("state", "").encode("utf-8", "replace"), kept["state"].encode()):
         raise SignInRefused("This answer does not belong to your request; start again from the connect page.")
     if "error" in answer:
         denied = answer["error"] == "access_denied"

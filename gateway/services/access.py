@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.model import CalendarId, Level, Principal, PrincipalId, Resource, ResourceId
+from gateway.domain.model import Calendar, CalendarId, Level, Principal, PrincipalId, Resource, ResourceId
 from gateway.domain.people import ALIAS_SUFFIX
 from gateway.store import grants
 from gateway.store.database import Transaction
@@ -19,19 +19,31 @@ from gateway.store.grants import GrantRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeEntry:
-    """One calendar as one person sees it: ``slug`` names it in her home and nowhere else."""
+    """One calendar as one person sees it: ``slug`` names it in her home and nowhere else.
 
-    resource: Resource
-    calendar_id: CalendarId
+    ``calendar`` is as it was when her right was looked up.
+    """
+
+    calendar: Calendar
     slug: str
     level: Level
+
+    @property
+    def resource(self) -> Resource:
+        """Return whose calendar it is."""
+        return self.calendar.resource
+
+    @property
+    def calendar_id(self) -> CalendarId:
+        """Return the id of the calendar."""
+        return self.calendar.id
 
 
 def home(tx: Transaction, principal: Principal, *, face: str) -> tuple[HomeEntry, ...]:
     """Return every calendar that a person may see on this face, by slug, with her level."""
     found = grants.reachable(tx, principal.id)
     rows = grants.of_principal(tx, principal.id) if found else []
-    slugs = home_slugs([resource for resource, _ in found], principal.id)
+    slugs = home_slugs([each.resource for each in found], principal.id)
     return tuple(sorted(_entries(found, rows, slugs, principal, face), key=lambda entry: entry.slug))
 
 
@@ -42,8 +54,10 @@ def resolve(tx: Transaction, principal: Principal, slug: str, *, face: str) -> H
     found = grants.candidates(tx, principal.id, slug=slug, base=base, digits=digits)
     if not found:
         return None
-    only = [resource for resource, _ in found]
-    rows = grants.of_principal(tx, principal.id, resources_only=only)
+    only = [each.resource for each in found]
+    # What is hers needs no grant.
+    others = [each for each in only if each.owner_id != principal.id]
+    rows = grants.of_principal(tx, principal.id, resources_only=others) if others else []
     slugs = home_slugs(only, principal.id)
     for entry in _entries(found, rows, slugs, principal, face):
         if entry.slug == slug:
@@ -56,7 +70,7 @@ def level_on(tx: Transaction, principal: Principal, resource_id: ResourceId, *, 
     found = grants.one(tx, resource_id)
     if not found:
         return None
-    resource, _calendar_id = found[0]
+    resource = found[0].resource
     rows = grants.of_principal(tx, principal.id, resources_only=[resource])
     return effective_level(resource, principal.id, rows, face=face)
 
@@ -98,7 +112,7 @@ def _is_own(resource: Resource, principal_id: PrincipalId) -> bool:
 
 
 def _entries(
-    found: Sequence[tuple[Resource, CalendarId]],
+    found: Sequence[Calendar],
     rows: Sequence[GrantRow],
     slugs: dict[ResourceId, str],
     principal: Principal,
@@ -111,8 +125,9 @@ def _entries(
             on_resource.setdefault(row.resource_id, []).append(row)
         elif row.department_id is not None:
             on_department.setdefault(row.department_id, []).append(row)
-    for resource, calendar_id in found:
+    for calendar in found:
+        resource = calendar.resource
         touching = on_resource.get(resource.id, []) + on_department.get(resource.department_id or -1, [])
         level = effective_level(resource, principal.id, touching, face=face)
         if level is not None:
-            yield HomeEntry(resource=resource, calendar_id=calendar_id, slug=slugs[resource.id], level=level)
+            yield HomeEntry(calendar=calendar, slug=slugs[resource.id], level=level)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from gateway.domain.errors import NotFound
 from gateway.services import changes, objects, occurrence_index
 from gateway.services.limits import Limits
-from gateway.store import audit
+from gateway.store import audit, sync_log
 from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
 from gateway.store.database import Database
@@ -41,11 +41,12 @@ def move_horizons(db: Database, *, limits: Limits, now: datetime) -> int:
 
 
 def forget(db: Database, *, now: datetime, tombstones: timedelta, audit_lines: timedelta) -> int:
-    """Prune change logs and the audit table; return how many audit lines went."""
+    """Prune change logs, the logs of links and the audit table; return how many audit lines went."""
     for calendar_id in db.read(calendar_store.all_ids):
         try:
             db.write(changes.prune, calendar_id, before=now - tombstones)
         except NotFound:
             continue  # the calendar went away meanwhile
+    db.write(sync_log.prune, before=now - tombstones)
     pruned: int = db.write(audit.prune, before=now - audit_lines)
     return pruned

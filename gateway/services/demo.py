@@ -47,8 +47,8 @@ class WaysIn:
     password: str
     slug: str
 
-    def lines(self, base_url: str) -> Iterator[str]:
-        """Yield what an operator needs to try the demo."""
+    def lines(self, base_url: str, *, lab: str | None = None) -> Iterator[str]:
+        """Yield what an operator needs to try the demo; ``lab`` is the address of its simulated Google."""
         feed = f"{base_url}{self.feed_path}"
         yield ""
         yield "The demo organisation is ready. Two ways in:"
@@ -56,7 +56,16 @@ class WaysIn:
         yield f"  The same as a web page:   {feed.removesuffix('.ics')}.html"
         yield f"  CalDAV:                   {base_url}/dav/{self.login}/{self.slug}/"
         yield f"      login {self.login}   password {self.password}"
+        if lab is not None:
+            yield f"  Google, simulated:        {lab}/lab/"
+            yield f"      connect it:  calgate account connect google --person {self.login} --accept-terms"
+            yield f"      and copy:    calgate link add {self.slug} ACCOUNT"
         yield ""
+
+
+def lab_accounts() -> list[str]:
+    """Return the people who have an account at the simulated Google, as the laboratory takes them."""
+    return [f"{login}@example.org@@{zone}" for login, _name, zone in _PEOPLE]
 
 
 def prepare(db: Database, settings: Settings, sealer: Sealer, *, now: datetime) -> WaysIn | None:

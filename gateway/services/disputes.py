@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 from datetime import datetime
 from typing import Any
 
 from gateway.domain.errors import InvalidInput, NotFound
 from gateway.domain.fingerprint import fingerprint
 from gateway.domain.inbound import inbound
-from gateway.domain.link_model import Link, Mapping
+from gateway.domain.link_model import Choice, Link, Mapping
 from gateway.domain.merge import merge
 from gateway.domain.model import CalendarId, ConflictPolicy
 from gateway.services import objects as object_service
@@ -24,14 +23,6 @@ from gateway.store import tickets as ticket_store
 from gateway.store.database import Transaction
 
 __all__ = ["Choice", "listing", "resolve"]
-
-
-class Choice(enum.StrEnum):
-    """How a ticket is answered."""
-
-    OURS = "ours"  # what is here goes out again
-    THEIRS = "theirs"  # what is there is taken over
-    DISMISS = "dismiss"  # both stay as they are
 
 
 _CHANGED = {"changed-there", "proposed", "both-changed", "unmergeable"}

@@ -104,12 +104,12 @@ def _take_new(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> N
     existing = object_store.by_uid(tx, ctx.link.calendar_id, uid)
     if existing is not None:
         known = mapping_store.by_uids(tx, ctx.link.id, [uid]).get(uid)
-        view = local_view(ctx, existing)
+        view = local_view(ctx, existing, is_theirs=True)
         if known is None and view.ours_hash == one.remote.content_hash:
             _bind(tx, ctx, one, view, now)  # the same event on both sides already
             return
         ical = inbound(one.remote.ical or b"", guests=ctx.link.policy.guests_in, uid=_fresh_uid(ctx, one))
-    stored = _put_here(tx, ctx, ical, href=None, now=now)
+    stored = _put_here(tx, ctx, ical, href=None, is_theirs=True, now=now)
     _bind(tx, ctx, one, stored, now)
 
 
@@ -136,7 +136,9 @@ def _take_change(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -
     if merged is None or merged.ical is None or local is None or one.mapping is None:
         return
     was_equal = local.ours_hash == one.mapping.sent_hash
-    after = _put_here(tx, ctx, merged.ical, href=local.stored.href, now=now)
+    after = _put_here(
+        tx, ctx, merged.ical, href=local.stored.href, is_theirs=not one.mapping.is_ours, now=now
+    )
     values = agreed(one.remote, one.remote.content_hash) | {"drift_hash": None, "updated_at_utc": now}
     if was_equal and not merged.disputed:
         # All of theirs was taken and nothing of ours waits: both sides are equal now.
@@ -157,7 +159,8 @@ def _revive(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> Non
     if one.mapping is None:
         return
     ical = inbound(one.remote.ical or b"", guests=ctx.link.policy.guests_in, uid=one.mapping.uid)
-    _bind(tx, ctx, one, _put_here(tx, ctx, ical, href=None, now=now), now)
+    view = _put_here(tx, ctx, ical, href=None, is_theirs=not one.mapping.is_ours, now=now)
+    _bind(tx, ctx, one, view, now)
 
 
 def _resend(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None:
@@ -292,7 +295,9 @@ def park_there(tx: Transaction, ctx: RunContext, remote: RemoteView, reason: str
     )
 
 
-def _put_here(tx: Transaction, ctx: RunContext, ical: bytes, *, href: str | None, now: datetime) -> LocalView:
+def _put_here(
+    tx: Transaction, ctx: RunContext, ical: bytes, *, href: str | None, is_theirs: bool, now: datetime
+) -> LocalView:
     prepared = prepare(ical, ctx.calendar, limits=ctx.limits, now=now)
     uid = prepared.parsed.uid
     result = object_service.put(
@@ -321,7 +326,7 @@ def _put_here(tx: Transaction, ctx: RunContext, ical: bytes, *, href: str | None
             fields=["time"],
             now=now,
         )
-    return local_view(ctx, stored)
+    return local_view(ctx, stored, is_theirs=is_theirs)
 
 
 def _href(uid: str) -> str:

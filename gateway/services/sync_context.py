@@ -161,15 +161,16 @@ def content_hash(ical: bytes) -> str:
     return hash_of(canonical(ical))
 
 
-def local_view(ctx: RunContext, stored: CalendarObject) -> LocalView:
-    """Return one object here as the link sees it."""
-    is_masked = stored.classification is not Classification.PUBLIC
+def local_view(ctx: RunContext, stored: CalendarObject, *, is_theirs: bool = False) -> LocalView:
+    """Return one object here as the link sees it; ``is_theirs``: it came from that very calendar."""
+    is_masked = stored.classification is not Classification.PUBLIC and not is_theirs
+    seen = ctx.sight.of_theirs() if is_theirs else ctx.sight
     is_wanted = wanted(stored, ctx.link.policy) and in_window(ctx, stored)
-    untaken = untakeable(ctx.link.policy, is_masked=is_masked)
+    untaken = untakeable(seen.policy, is_masked=is_masked)
     if stored.component != "VEVENT":
         return LocalView(stored=stored, ours=None, ours_hash="", is_wanted=False, untakeable=untaken)
     try:
-        shown = ctx.project(outbound(stored, ctx.sight), ctx.presentation_of(stored.uid))
+        shown = ctx.project(outbound(stored, seen), ctx.presentation_of(stored.uid))
         return LocalView(
             stored=stored,
             ours=shown,
@@ -208,11 +209,13 @@ def views(
 ) -> tuple[dict[str, LocalView], dict[str, Mapping]]:
     """Return objects here and mappings by UID."""
     wanted_uids = list(dict.fromkeys(uids))
+    known = mapping_store.by_uids(tx, ctx.link.id, wanted_uids)
     stored = object_store.by_uids(tx, ctx.link.calendar_id, wanted_uids)
-    return (
-        {one.uid: local_view(ctx, one) for one in stored},
-        mapping_store.by_uids(tx, ctx.link.id, wanted_uids),
-    )
+    found = {
+        one.uid: local_view(ctx, one, is_theirs=one.uid in known and not known[one.uid].is_ours)
+        for one in stored
+    }
+    return found, known
 
 
 def log_line(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -46,7 +46,7 @@ class Job:
     """One write at the provider.
 
     ``first`` is sent before ``write``: a create whose end we never learnt is repeated with its key, so that
-    what it made can be removed.
+    what it made can be removed. ``was_aside``: it was parked. ``had_drift``: a change there was reported.
     """
 
     uid: str
@@ -56,6 +56,8 @@ class Job:
     before: str | None = None
     fields: tuple[str, ...] = ()
     first: Put | None = None
+    was_aside: bool = False
+    had_drift: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +69,14 @@ class Chunk:
         after: where the next chunk of the same step begins: a number of the log, or a UID.
         is_last: there is nothing behind it.
         examined: how many objects were looked at.
+        has_dirty: some object must be sent again whatever the log says.
     """
 
     jobs: tuple[Job, ...]
     after: int | str
     is_last: bool
     examined: int
+    has_dirty: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +100,13 @@ def plan_changes(tx: Transaction, ctx: RunContext, *, after_seq: int, now: datet
     lines = change_store.since(tx, ctx.link.calendar_id, after_seq, limit=CHUNK)
     jobs = _jobs(tx, ctx, [line.uid for line in lines], now=now)
     seq = max(lines[-1].seq if lines else 0, after_seq)
-    return Chunk(jobs=jobs, after=seq, is_last=len(lines) < CHUNK, examined=len(lines))
+    return Chunk(
+        jobs=jobs,
+        after=seq,
+        is_last=len(lines) < CHUNK,
+        examined=len(lines),
+        has_dirty=not jobs and mapping_store.has_dirty(tx, ctx.link.id),
+    )
 
 
 def plan_dirty(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetime) -> Chunk:
@@ -105,7 +115,13 @@ def plan_dirty(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetim
     uids = mapping_store.dirty(tx, ctx.link.id, limit=CHUNK, after_uid=after_uid)
     jobs = _jobs(tx, ctx, uids, now=now, settle=True)
     after = uids[-1] if uids else after_uid
-    return Chunk(jobs=jobs, after=after, is_last=len(uids) < CHUNK, examined=len(uids))
+    return Chunk(
+        jobs=jobs,
+        after=after,
+        is_last=len(uids) < CHUNK,
+        examined=len(uids),
+        has_dirty=not jobs and mapping_store.has_dirty(tx, ctx.link.id),
+    )
 
 
 def plan_compare(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datetime) -> Chunk:
@@ -116,7 +132,13 @@ def plan_compare(tx: Transaction, ctx: RunContext, *, after_uid: str, now: datet
     uids = sorted(set(here) | set(there))[:CHUNK]
     jobs = _jobs(tx, ctx, uids, now=now)
     after = uids[-1] if uids else after_uid
-    return Chunk(jobs=jobs, after=after, is_last=len(uids) < CHUNK, examined=len(uids))
+    return Chunk(
+        jobs=jobs,
+        after=after,
+        is_last=len(uids) < CHUNK,
+        examined=len(uids),
+        has_dirty=not jobs and mapping_store.has_dirty(tx, ctx.link.id),
+    )
 
 
 def pending_deletions(tx: Transaction, ctx: RunContext, *, is_full: bool) -> tuple[list[dict[str, Any]], int]:
@@ -165,7 +187,7 @@ def _jobs(
             continue
         job = _job(tx, ctx, uid, local, mapping, now=now)
         if job is not None:
-            jobs.append(job)
+            jobs.append(replace(job, was_aside=True) if aside is not None else job)
         elif settle and mapping is not None and mapping.is_dirty:
             mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": False})
         if aside is not None and local is None:
@@ -214,6 +236,7 @@ def _job(
         ours_hash=local.ours_hash,
         before=mapping.sent_hash or mapping.base_hash,
         fields=_fields(mapping.sent, local.ours),
+        had_drift=mapping.drift_hash is not None,
     )
 
 
@@ -319,13 +342,15 @@ def record(
     *,
     now: datetime,
     values: Dict[str, Any] | None = None,
-) -> None:
-    """Record what became of the jobs, and move the link on.
+) -> bool:
+    """Record what became of the jobs, move the link on, and return whether something must be sent again.
 
     Raises:
         LeaseLost: another worker has the link; the next run repeats these writes with the same keys.
     """
-    held(tx, ctx)
+    # The change of the link's own row is the fence: it holds the row until the transaction ends.
+    if not values or not link_store.change_held(tx, ctx.claim, values):
+        held(tx, ctx)
     lines: list[dict[str, Any]] = []
     for one in done:
         uid = one.job.uid
@@ -341,8 +366,7 @@ def record(
         elif one.answer is not None:
             lines.append(_written(tx, ctx, one, now))
     sync_log.append(tx, lines)
-    if values:
-        link_store.change_held(tx, ctx.claim, values)
+    return mapping_store.has_dirty(tx, ctx.link.id)
 
 
 def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict[str, Any]:
@@ -354,7 +378,8 @@ def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict
     after: str | None = None
     if isinstance(answer, Upsert):
         after = _hash_or(answer.ical, one.job.ours_hash)
-        mapping_store.free_remote_id(tx, ctx.link.id, answer.remote_id, but_uid=uid)
+        if getattr(one.job.write, "remote_id", None) != answer.remote_id:
+            mapping_store.free_remote_id(tx, ctx.link.id, answer.remote_id, but_uid=uid)
         mapping_store.save(
             tx,
             ctx.link.id,
@@ -374,8 +399,10 @@ def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict
                 "updated_at_utc": now,
             },
         )
-        sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
-        _close_drift(tx, ctx.link.uuid, uid, now)
+        if one.job.was_aside:
+            sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
+        if one.job.had_drift:
+            _close_drift(tx, ctx.link.uuid, uid, now)
     else:
         mapping_store.drop(tx, ctx.link.id, uid)
     ctx.count(action)

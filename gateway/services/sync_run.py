@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain.errors import NotFound
 from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkId, LinkState
+from gateway.domain.model import Calendar
+from gateway.domain.sync_model import GUARD_OBJECTS
 from gateway.services.limits import Limits
 from gateway.services.sync_context import (
     Project,
@@ -23,6 +25,7 @@ from gateway.services.sync_context import (
 from gateway.store import accounts as account_store
 from gateway.store import audit, sync_log, watches
 from gateway.store import calendars as calendar_store
+from gateway.store import changes as change_store
 from gateway.store import links as link_store
 from gateway.store.database import Transaction
 from gateway.store.links import Claim
@@ -52,6 +55,7 @@ class Start:
     must_compare: bool
     approved: dict[str, Any] | None
     has_watch: bool
+    calendar: Calendar
 
 
 def claim(tx: Transaction, *, limit: int, per_account: int) -> Claims:
@@ -91,19 +95,20 @@ def start(tx: Transaction, held_claim: Claim, *, now: datetime) -> Start | None:
     now_ms = link_store.clock_ms(tx)
     is_old = link.compared_at_utc is not None and now - link.compared_at_utc > FULL_COMPARE
     must_compare = link.is_full or is_old or link.pushed_seq < calendar.min_seq
+    must_pull = must_compare or link.pull_at_ms <= now_ms
     return Start(
+        calendar=calendar,
         link=link,
         account=account,
         now_ms=now_ms,
-        must_pull=must_compare or link.pull_at_ms <= now_ms,
+        must_pull=must_pull,
         must_compare=must_compare,
         approved=sync_log.newest_plan(tx, link.id, state="approved"),
-        has_watch=watches.is_live(tx, link.id, now=now),
+        has_watch=must_pull and watches.is_live(tx, link.id, now=now),
     )
 
 
 def context(
-    tx: Transaction,
     begun: Start,
     held_claim: Claim,
     *,
@@ -114,8 +119,7 @@ def context(
     now: datetime,
 ) -> RunContext:
     """Return what one run works with."""
-    link = begun.link
-    calendar = calendar_store.get(tx, link.calendar_id)
+    link, calendar = begun.link, begun.calendar
     window = window_of(link, now)
     cause = "first sync" if link.state is LinkState.FIRST_SYNC else "change"
     if begun.must_compare and link.state is not LinkState.FIRST_SYNC:
@@ -138,6 +142,36 @@ def context(
 def window_rolled(ctx: RunContext) -> bool:
     """Return whether the day has moved the window since the last run."""
     return stored_window(ctx.link) != ctx.window
+
+
+def begin(
+    tx: Transaction,
+    held_claim: Claim,
+    *,
+    project_of: Callable[[str], Project],
+    instance_id: str,
+    limits: Limits,
+    public_url: str | None,
+    now: datetime,
+) -> tuple[Start, RunContext, bool] | None:
+    """Return what a run begins and works with, and whether the guard has to look: one hop for all of it.
+
+    None where the link has gone or was stopped meanwhile. ``project_of`` returns the plug-in's projection.
+    """
+    begun = start(tx, held_claim, now=now)
+    if begun is None:
+        return None
+    ctx = context(
+        begun,
+        held_claim,
+        project=project_of(begun.link.provider),
+        instance_id=instance_id,
+        limits=limits,
+        public_url=public_url,
+        now=now,
+    )
+    deleted = change_store.count_deleted(tx, ctx.link.calendar_id, after_seq=ctx.link.pushed_seq)
+    return begun, ctx, deleted > GUARD_OBJECTS
 
 
 def preview_context(

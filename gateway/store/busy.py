@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import BigInteger, bindparam, delete, insert, select
 
 from gateway.domain.link_model import LinkId
 from gateway.domain.model import Busy, CalendarId
 from gateway.store.database import Transaction
 from gateway.store.schema_sync import busy_period
+
+_WITHIN = (
+    select(busy_period)
+    .where(
+        busy_period.c.calendar_id == bindparam("calendar_id"),
+        busy_period.c.end_ts > bindparam("start", type_=BigInteger),
+        busy_period.c.start_ts < bindparam("end", type_=BigInteger),
+    )
+    .order_by(busy_period.c.start_ts)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +85,6 @@ def remote_ids(tx: Transaction, link_id: LinkId) -> set[str]:
 
 def within(tx: Transaction, calendar_id: CalendarId, start_ts: int, end_ts: int) -> list[BusyPeriod]:
     """Return the periods of every link of a calendar that meet ``[start_ts, end_ts)``, by start."""
-    query = (
-        select(busy_period)
-        .where(
-            busy_period.c.calendar_id == calendar_id,
-            busy_period.c.end_ts > start_ts,
-            busy_period.c.start_ts < end_ts,
-        )
-        .order_by(busy_period.c.start_ts)
-    )
     return [
         BusyPeriod(
             link_id=LinkId(row.link_id),
@@ -93,7 +94,7 @@ def within(tx: Transaction, calendar_id: CalendarId, start_ts: int, end_ts: int)
             busy=Busy(row.busy),
             title=row.title,
         )
-        for row in tx.execute(query)
+        for row in tx.execute(_WITHIN, {"calendar_id": calendar_id, "start": start_ts, "end": end_ts})
     ]
 
 

@@ -24,7 +24,7 @@ from gateway.store.schema import calendar, department, instance, resource
 _EPOCH = select(instance.c.value).where(instance.c.key == "epoch").scalar_subquery().label("epoch")
 
 
-_CALENDAR = (
+QUERY = (  # of whole calendars; callers add conditions
     select(
         calendar.c.id.label("calendar_id"),
         calendar.c.seq,
@@ -40,9 +40,9 @@ _CALENDAR = (
     .join_from(calendar, resource, calendar.c.resource_id == resource.c.id)
     .outerjoin(department, resource.c.department_id == department.c.id)
 )
-_BY_ID = _CALENDAR.where(calendar.c.id == bindparam("calendar_id"))
-_BY_RESOURCE = _CALENDAR.where(calendar.c.resource_id == bindparam("resource_id"))
-_BY_IDS = _CALENDAR.where(calendar.c.id.in_(bindparam("ids", expanding=True))).order_by(calendar.c.id)
+_BY_ID = QUERY.where(calendar.c.id == bindparam("calendar_id"))
+_BY_RESOURCE = QUERY.where(calendar.c.resource_id == bindparam("resource_id"))
+_BY_IDS = QUERY.where(calendar.c.id.in_(bindparam("ids", expanding=True))).order_by(calendar.c.id)
 # The resource is locked too: a row that is only joined would be read as it was before the wait.
 _LOCKED = _BY_IDS.with_for_update(of=[calendar, resource], key_share=True)
 _LONGEST = bindparam("b_longest_s", type_=BigInteger)

@@ -14,11 +14,11 @@ from gateway.store.schema import change
 _INSERT = insert(change)
 MASKED = "masked:"  # begins the etag of a tombstone whose object was not public; who made it follows
 
-_NEWEST = (
-    select(change.c.op, change.c.etag)
-    .where(change.c.calendar_id == bindparam("calendar_id"), change.c.href == bindparam("href"))
-    .order_by(change.c.seq.desc())
-    .limit(1)
+_OF_HREF = [change.c.calendar_id == bindparam("calendar_id"), change.c.href == bindparam("href")]
+# The maximum comes from the index by href; ORDER BY seq would walk the whole log backwards.
+_NEWEST = select(change.c.op, change.c.etag).where(
+    *_OF_HREF,
+    change.c.seq == select(func.max(change.c.seq)).where(*_OF_HREF).correlate(None).scalar_subquery(),
 )
 
 
@@ -96,6 +96,17 @@ def deleted_uids(tx: Transaction, calendar_id: CalendarId) -> list[str]:
     """Return the UIDs whose deletion is still in the log."""
     query = select(change.c.uid).where(change.c.calendar_id == calendar_id, change.c.op == "delete")
     return list(tx.execute(query.distinct()).scalars())
+
+
+def count_deleted(tx: Transaction, calendar_id: CalendarId, *, after_seq: int) -> int:
+    """Return how many deletions the log holds after a number."""
+    query = (
+        select(func.count())
+        .select_from(change)
+        .where(change.c.calendar_id == calendar_id, change.c.seq > after_seq, change.c.op == "delete")
+    )
+    total: int = tx.execute(query).scalar_one()
+    return total
 
 
 def prune(tx: Transaction, calendar_id: CalendarId, *, before: datetime) -> int:

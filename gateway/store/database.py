@@ -25,6 +25,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from gateway.domain.errors import StoreBusy, StoreError, StoreFull, StoreUnusable
@@ -167,7 +168,8 @@ class Database:
 
         Raises:
             StoreFull: the disk is full; nothing was changed.
-            StoreBusy: another process held the database for too long, or PostgreSQL is unreachable.
+            StoreBusy: another process held the database for too long, or every connection is in use.
+            StoreUnusable: the database does not answer.
         """
         if write and self.is_sqlite:
             self._write_lock.acquire()
@@ -187,6 +189,8 @@ class Database:
                             transaction.rollback()
             except DBAPIError as error:
                 raise translate(error) from error
+            except PoolTimeout as error:
+                raise StoreBusy("Every database connection is in use; repeat in a moment.") from error
         finally:
             if write and self.is_sqlite:
                 self._write_lock.release()

@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlalchemy import Select, and_, bindparam, delete, insert, or_, select, true, update
 
-from gateway.domain.model import CalendarId, Level, PrincipalId, Resource, ResourceId
+from gateway.domain.model import Calendar, Level, PrincipalId, Resource, ResourceId
 from gateway.domain.people import Grant, GrantSubject, GrantTarget
-from gateway.store import resources
+from gateway.store import calendars, resources
 from gateway.store.database import Transaction
 from gateway.store.schema import (
-    calendar,
     department,
     group_member,
     people_group,
@@ -191,8 +190,8 @@ def of_principal(
     ]
 
 
-def reachable(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Resource, CalendarId]]:
-    """Return every resource that a person owns or has any grant on, in one statement."""
+def reachable(tx: Transaction, principal_id: PrincipalId) -> list[Calendar]:
+    """Return the calendar of every resource that a person owns or has any grant on, in one statement."""
     granted = select(resource_grant.c.resource_id).where(
         _is_for(principal_id), resource_grant.c.resource_id.is_not(None)
     )
@@ -207,8 +206,8 @@ def reachable(tx: Transaction, principal_id: PrincipalId) -> list[tuple[Resource
 
 def candidates(
     tx: Transaction, principal_id: PrincipalId, *, slug: str, base: str | None, digits: str | None
-) -> list[tuple[Resource, CalendarId]]:
-    """Return the few resources that ``slug`` could mean in this person's home, in one statement.
+) -> list[Calendar]:
+    """Return the few calendars that ``slug`` could mean in this person's home, in one statement.
 
     ``base`` and ``digits`` are the two parts of a slug of the form ``base--digits``.
     """
@@ -219,31 +218,23 @@ def candidates(
     return _rows(tx, _BY_ALIAS, wanted | {"base": base, "low": low, "high": high})
 
 
-def one(tx: Transaction, resource_id: ResourceId) -> list[tuple[Resource, CalendarId]]:
-    """Return a resource with its calendar, or nothing."""
+def one(tx: Transaction, resource_id: ResourceId) -> list[Calendar]:
+    """Return the calendar of a resource, or nothing."""
     return _with_calendars(tx, resource.c.id == resource_id)
 
 
-def _with_calendars(
-    tx: Transaction, condition: Any
-) -> list[tuple[Resource, CalendarId]]:  # Any: SQLAlchemy's
+def _with_calendars(tx: Transaction, condition: Any) -> list[Calendar]:  # Any: SQLAlchemy's
     return _rows(tx, _where(condition))
 
 
 def _where(condition: Any) -> Select[Any]:  # Any: SQLAlchemy's
-    return (
-        resources.query()
-        .add_columns(calendar.c.id.label("calendar_id"))
-        .join(calendar, calendar.c.resource_id == resource.c.id)
-        .where(condition)
-        .order_by(resource.c.id)
-    )
+    return calendars.QUERY.where(condition).order_by(resource.c.id)
 
 
 def _rows(
     tx: Transaction, query: Select[Any], wanted: dict[str, Any] | None = None
-) -> list[tuple[Resource, CalendarId]]:  # Any: SQLAlchemy's
-    return [(resources.from_row(tx, row), CalendarId(row.calendar_id)) for row in tx.execute(query, wanted)]
+) -> list[Calendar]:  # Any: SQLAlchemy's
+    return [calendars.calendar_from_row(row, tx.default_zone) for row in tx.execute(query, wanted)]
 
 
 def _could_be(*conditions: Any) -> Select[Any]:  # Any: SQLAlchemy's

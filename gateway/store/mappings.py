@@ -55,6 +55,12 @@ def dirty(tx: Transaction, link_id: LinkId, *, limit: int, after_uid: str = "") 
     return list(tx.execute(query.order_by(mapping.c.uid).limit(limit)).scalars())
 
 
+def has_dirty(tx: Transaction, link_id: LinkId) -> bool:
+    """Return whether anything must be sent again."""
+    query = select(mapping.c.id).where(mapping.c.link_id == link_id, mapping.c.is_dirty).limit(1)
+    return tx.execute(query).first() is not None
+
+
 def page(tx: Transaction, link_id: LinkId, *, after_id: int = 0, limit: int = _BATCH) -> list[Mapping]:
     """Return mappings in the order of their ids."""
     query = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, insert, or_, select, union_all, update
 
 from gateway.domain.model import (
     CalendarId,
@@ -24,12 +24,21 @@ _BATCH = 500  # bound parameters per statement stay far below every limit
 _IN_CALENDAR = select(calendar_object).where(calendar_object.c.calendar_id == bindparam("calendar_id"))
 _BY_HREF = _IN_CALENDAR.where(calendar_object.c.href == bindparam("href"))
 _BY_UID = _IN_CALENDAR.where(calendar_object.c.uid == bindparam("uid"))
-_EXPIRED = _IN_CALENDAR.where(calendar_object.c.expires_at_utc <= bindparam("now"))
-_MET = _IN_CALENDAR.where(
-    or_(
-        calendar_object.c.href == bindparam("href"),
-        calendar_object.c.uid == bindparam("uid"),
-        calendar_object.c.expires_at_utc <= bindparam("now"),
+# There are few holds in the whole instance; adding 0 keeps SQLite from walking the calendar for them.
+_IS_OVER = and_(
+    calendar_object.c.expires_at_utc <= bindparam("now"),
+    calendar_object.c.calendar_id + 0 == bindparam("calendar_id"),
+)
+_EXPIRED = select(calendar_object).where(_IS_OVER)
+_IDS = select(calendar_object.c.id).where(calendar_object.c.calendar_id == bindparam("calendar_id"))
+_MET = select(calendar_object).where(
+    # One branch per index: OR over different columns would walk the whole calendar.
+    calendar_object.c.id.in_(
+        union_all(
+            _IDS.where(calendar_object.c.href == bindparam("href")),
+            _IDS.where(calendar_object.c.uid == bindparam("uid")),
+            select(calendar_object.c.id).where(_IS_OVER),
+        )
     )
 )
 _INSERT = insert(calendar_object).values(codec=0).returning(calendar_object.c.id)

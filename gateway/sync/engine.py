@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib.metadata import EntryPoint, entry_points
 
 from gateway.providers.registry import GROUP, Registry, load_providers
-from gateway.services import Database, Sealer
+from gateway.services import Database, Sealer, demo_lab
 from gateway.services.limits import Limits
 from gateway.services.startup import open_instance_id
 from gateway.settings import Settings
@@ -58,7 +58,7 @@ async def open_engine(
         registry=registry or installed_providers(),
         sealer=sealer,
         clock=clock,
-        environ=dict(os.environ if environ is None else environ),
+        environ=dict(environ) if environ is not None else {**db.read(demo_lab.environ), **os.environ},
         requests_per_minute=settings.account_requests_per_minute,
     )
     wakeups = Wakeups(db)

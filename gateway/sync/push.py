@@ -45,17 +45,17 @@ async def push(run: Run, *, is_full: bool) -> None:
     seq = run.ctx.calendar.seq
     if is_full:
         run.expected = run.examined + await run.db.aread(sync_push.work_left, run.ctx, is_full=True)
-        await _all(run, Step.COMPARE, "")
+        has_dirty = await _all(run, Step.COMPARE, "")
         values = {"pushed_seq": max(seq, run.link.pushed_seq), "is_full": False}
         values |= sync_run.window_values(run.ctx)
         await run.db.awrite(sync_run.save, run.ctx, values | {"compared_at_utc": run.clock()})
     else:
-        await _all(run, Step.CHANGES, run.link.pushed_seq)
+        has_dirty = await _all(run, Step.CHANGES, run.link.pushed_seq)
     for _ in range(_ROUNDS):
-        run.unresolved.clear()
-        await _all(run, Step.DIRTY, "")
-        if not run.unresolved:
+        if not has_dirty and not run.unresolved:
             return
+        run.unresolved.clear()
+        has_dirty = await _all(run, Step.DIRTY, "")
     raise Unavailable("Some objects change faster there than they can be written; they are tried again.")
 
 
@@ -66,7 +66,7 @@ async def _nothing_to_send(run: Run) -> None:
 
 
 async def _guard(run: Run, *, is_full: bool) -> None:
-    if run.may_delete:
+    if run.may_delete or (not is_full and not run.may_trip):
         return
     planned, copies = await run.db.aread(sync_push.pending_deletions, run.ctx, is_full=is_full)
     if guard_trips(len(planned), copies):
@@ -74,7 +74,9 @@ async def _guard(run: Run, *, is_full: bool) -> None:
         raise GuardStopped
 
 
-async def _all(run: Run, step: Step, after: int | str) -> None:
+async def _all(run: Run, step: Step, after: int | str) -> bool:
+    """Work a step to its end; return whether something must be sent again."""
+    has_dirty = False
     while True:
         chunk = await _plan(run, step, after)
         run.examined += chunk.examined
@@ -82,15 +84,16 @@ async def _all(run: Run, step: Step, after: int | str) -> None:
         values = {"done": run.examined, "total": max(run.expected, run.examined)}
         if step is Step.CHANGES and error is None:
             values["pushed_seq"] = int(chunk.after)
+        has_dirty = chunk.has_dirty
         if done or chunk.examined:
-            await run.db.awrite(sync_push.record, run.ctx, done, now=run.clock(), values=values)
+            has_dirty = await run.db.awrite(sync_push.record, run.ctx, done, now=run.clock(), values=values)
         if error is not None:
             raise error
         for one in done:
             if one.conflict:
                 await _resolve(run, one)
         if chunk.is_last:
-            return
+            return has_dirty
         after = chunk.after
 
 

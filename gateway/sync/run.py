@@ -25,6 +25,7 @@ class Run:
     Attributes:
         examined: how many objects were looked at, for progress.
         expected: how many there are, as far as is known.
+        may_trip: the log holds enough deletions for the guard to look at them.
     """
 
     db: Database
@@ -36,6 +37,7 @@ class Run:
     width: int = 4
     examined: int = 0
     expected: int = 0
+    may_trip: bool = True
     unresolved: set[str] = field(default_factory=set)
 
     @property

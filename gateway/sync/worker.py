@@ -172,11 +172,20 @@ class Worker:
         run: Run | None = None
         begun: Start | None = None
         try:
-            begun = await self.db.aread(sync_run.start, claim, now=self.clock())
-            if begun is None:
+            found = await self.db.aread(
+                sync_run.begin,
+                claim,
+                project_of=lambda name: self.accounts.provider(name).project,
+                instance_id=self.instance_id,
+                limits=self.limits,
+                public_url=self.public_url,
+                now=self.clock(),
+            )
+            if found is None:
                 await self.db.awrite(sync_run.release_idle, claim)
                 return
-            run = await self._prepare(claim, begun)
+            begun, ctx, may_trip = found
+            run = await self._prepare(begun, ctx, may_trip=may_trip)
             await self._work(run)
             await self._finish(run)
         except LeaseLost:
@@ -191,18 +200,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - one link's trouble never stops the worker
             await self._failed(claim, begun, run.ctx if run else None, error)
 
-    async def _prepare(self, claim: Claim, begun: Start) -> Run:
+    async def _prepare(self, begun: Start, ctx: RunContext, *, may_trip: bool) -> Run:
         provider = self.accounts.provider(begun.link.provider)
-        ctx = await self.db.aread(
-            sync_run.context,
-            begun,
-            claim,
-            project=provider.project,
-            instance_id=self.instance_id,
-            limits=self.limits,
-            public_url=self.public_url,
-            now=self.clock(),
-        )
         account = await self.accounts.open(begun.account)
         return Run(
             db=self.db,
@@ -212,6 +211,7 @@ class Worker:
             account=account,
             clock=self.clock,
             width=self.writes_at_once,
+            may_trip=may_trip,
         )
 
     async def _work(self, run: Run) -> None:

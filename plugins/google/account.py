@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from gateway.providers.contract import (
@@ -25,15 +26,16 @@ from plugins.google.client import GoogleClient
 from plugins.google.items import item_of
 from plugins.google.pull import Pull
 from plugins.google.push import Push
-from plugins.google.series import read_object
+from plugins.google.series import check_calendar, read_object
 
 
 class GoogleAccount:
-    """``RemoteAccount`` with ``MakesCalendars``, ``Notifies`` and ``KnowsBusy``; holds no state."""
+    """``RemoteAccount`` with ``MakesCalendars``, ``Notifies`` and ``KnowsBusy``."""
 
     def __init__(self, client: GoogleClient) -> None:
         """Speak through this client."""
         self._client = client
+        self._writing: dict[str, asyncio.Lock] = {}
 
     async def calendars(self) -> Sequence[RemoteCalendar]:
         """List the calendars; ``Forbidden`` under ``calendar.app.created`` alone."""
@@ -57,12 +59,17 @@ class GoogleAccount:
     async def fetch(self, calendar_id: str, remote_id: str) -> Upsert | Removed | Unreadable:
         """Return one object as it is now."""
         remote = await read_object(self._client, calendar_id, remote_id)
-        return Removed(remote_id=remote_id) if remote is None else item_of(remote)
+        if remote is None:
+            await check_calendar(self._client, calendar_id)
+            return Removed(remote_id=remote_id)
+        return item_of(remote)
 
     async def push(self, calendar_id: str, write: Put | Delete) -> Upsert | Removed:
         """Write one object."""
         push = Push(self._client, calendar_id)
-        return await (push.put(write) if isinstance(write, Put) else push.delete(write))
+        # Trap: writes to one calendar in quick succession are limited on their own (§5): one after the other.
+        async with self._writing.setdefault(calendar_id, asyncio.Lock()):
+            return await (push.put(write) if isinstance(write, Put) else push.delete(write))
 
     async def create_calendar(self, look: CalendarLook) -> RemoteCalendar:
         """Create a calendar of our own."""

@@ -23,22 +23,34 @@ from gateway.providers.errors import (
 
 _REASON = re.compile(r"[A-Za-z0-9._-]{1,60}")
 QUOTA_PAUSE_S = 3 * 3600.0
-_PATIENCE = {"rateLimitExceeded", "userRateLimitExceeded"}
+_PATIENCE = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED", "RESOURCE_EXHAUSTED"}
 _OF_ONE_EVENT = {"forbiddenForNonOrganizer", "eventTypeRestriction", "cannotChangeOrganizer"}
 _SET_UP = {"accessNotConfigured", "SERVICE_DISABLED"}
 
 
 def reason_of(answer: Answer) -> str:
-    """Return ``errors[0].reason``, or an empty text where the body is not Google's."""
+    """Return Google's own word for an error, or an empty text where the body is not Google's.
+
+    It is ``errors[0].reason``; the newer envelope has ``details[].reason`` and ``status`` instead.
+    """
     try:
         value = answer.json()
     except BadAnswer:
         return ""
     error = value.get("error") if isinstance(value, dict) else None
-    errors = error.get("errors") if isinstance(error, dict) else None
-    first = errors[0] if isinstance(errors, list) and errors else None
-    reason = first.get("reason") if isinstance(first, dict) else None
-    return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
+    if not isinstance(error, dict):
+        return ""
+    words = [
+        item.get("reason")
+        for name in ("errors", "details")
+        if isinstance(error.get(name), list)
+        for item in error[name]
+        if isinstance(item, dict)
+    ]
+    for word in (*words, error.get("status")):
+        if isinstance(word, str) and _REASON.fullmatch(word):
+            return word
+    return ""
 
 
 def error_of(answer: Answer, *, is_write: bool) -> ProviderError:
@@ -55,12 +67,10 @@ def error_of(answer: Answer, *, is_write: bool) -> ProviderError:
         )
     if status == 401:
         return SignInExpired(code=reason or "401")
-    if status == 404:
-        return NotFound(code=reason or "404")
-    if status == 410:
-        if reason in {"fullSyncRequired", "updatedMinTooLongAgo"}:
-            return CursorExpired(code=reason)
-        return NotFound(code=reason or "410")
+    if status == 410 and reason in {"fullSyncRequired", "updatedMinTooLongAgo"}:
+        return CursorExpired(code=reason)
+    if status in {404, 410} and reason:
+        return NotFound(code=reason)
     if status in {409, 412}:
         return VersionConflict(code=reason or str(status))
     if status == 400 and reason:

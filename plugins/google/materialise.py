@@ -31,10 +31,11 @@ def materialise(reader: Reader) -> Flat:
             " end it earlier, or use a daily, weekly, monthly or yearly rule in a named time zone.",
             code="ruleBeyondGoogle",
         ) from None
-    instances = {_key(each, reader): each for each in found if not _is_cancelled(each, reader)}
+    # Two occurrences at one instant are one there: nothing but the start names them.
+    instances = {_key(each): each for each in found if not _is_cancelled(each, reader)}
     if not instances:
         raise Rejected("This event takes place at no time, so there is nothing to show.", code="noOccurrence")
-    (first_key, first), *others = sorted(instances.items(), key=lambda pair: pair[1].start)
+    (_, first), *others = sorted(instances.items(), key=lambda pair: pair[1].start)
     start, end = _span(first)
     flat = Flat(
         uid=reader.obj.uid,
@@ -44,7 +45,6 @@ def materialise(reader: Reader) -> Flat:
         visibility=reader.visibility,
         stamp=reader.stamp,
     )
-    del first_key
     same_type = {key: each for key, each in others if each.is_all_day == first.is_all_day}
     if len(same_type) < len(others):
         raise Rejected("All-day and timed instances of one list of dates cannot be shown.", code="mixedDates")
@@ -60,7 +60,7 @@ def materialise(reader: Reader) -> Flat:
     return replace(flat, exceptions=tuple(exceptions))
 
 
-def _key(instance: Instance, reader: Reader) -> Key:  # noqa: ARG001 - one signature for both kinds of names
+def _key(instance: Instance) -> Key:
     local = instance.local_start
     return local if instance.is_all_day and not isinstance(local, datetime) else instance.start
 

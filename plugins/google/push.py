@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from gateway.providers.contract import Delete, Put, Removed, Upsert
+from gateway.providers.contract import Delete, Presentation, Put, Removed, Upsert
 from gateway.providers.errors import (
     BadAnswer,
     CalendarMissing,
@@ -24,7 +25,7 @@ from plugins.google.model import Flat
 from plugins.google.push_exceptions import ExceptionPush
 from plugins.google.quirks.event_ids import MAX_GENERATIONS, event_id
 from plugins.google.reading import Odd, marker_of_event, to_flat
-from plugins.google.series import read_exceptions, read_object
+from plugins.google.series import check_calendar, read_exceptions, read_object
 
 SILENT: Mapping[str, str] = {"sendUpdates": "none"}
 """On every write: nobody is mailed (§4)."""
@@ -182,18 +183,11 @@ class Push:
         return self._client.event(self._calendar_id, name)
 
     async def _check_calendar(self) -> None:
-        """Trap: a 404 may mean that the whole calendar is gone or closed (§10): ask once before believing."""
-        try:
-            # Under every scope that reads or writes events; calendars.get needs another one.
-            query = {"maxResults": "1", "fields": "kind"}
-            await self._client.call("GET", self._client.events(self._calendar_id), query=query)
-        except NotFound as error:
-            raise CalendarMissing(code=error.code) from None
+        await check_calendar(self._client, self._calendar_id)
 
 
-def _plain(write: Put) -> Any:
-    from dataclasses import replace
-
+def _plain(write: Put) -> Presentation:
+    """Return how a person's own event is written: without our dress."""
     return replace(write.presentation, back_link=None, color=None)
 
 

@@ -103,7 +103,7 @@ def _calendars(
         node = CalendarNode(
             request=request,
             view=View.of(tx, request.principal, entry),
-            calendar=reading.calendar(tx, entry.calendar_id),
+            calendar=entry.calendar,
             own=own.get(entry.calendar_id, {}),
         )
         propstats = _propstats(node, properties.CALENDAR, node.own, wanted, is_minimal)

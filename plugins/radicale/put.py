@@ -25,13 +25,11 @@ def handle(request: Request) -> Answer:
             "A whole calendar is never overwritten; send single objects, or use `calgate import`.",
             headers={"Allow": "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD"},
         )
-    with request.session.reading():
-        entry = request.require_write()
-        calendar = reading.calendar(request.session.tx, entry.calendar_id)
+    entry = request.require_write()
     _check_type(request)
     data = _data(request)
     now = request.handle.clock()
-    prepared = prepare(data, calendar, limits=request.handle.limits, now=now)
+    prepared = prepare(data, entry.calendar, limits=request.handle.limits, now=now)
     try:
         result = request.handle.db.write(_store, request, entry.slug, name, prepared)
     except Clash as clash:
@@ -43,11 +41,8 @@ def handle(request: Request) -> Answer:
 def _store(tx: Transaction, request: Request, slug: str, name: str, prepared: Prepared) -> PutResult:
     entry = request.entry_for_write(tx, slug)
     view = View.of(tx, request.principal, entry)
-    existing = reading.by_href(tx, entry.calendar_id, name)
-    if existing is None and view.find(tx, name) is not None:
-        raise forbidden("You see this object as busy time only; you cannot change it.", "write-content")
-    if existing is not None and view.hides(existing):
-        raise PreconditionFailed("Another object has this name; choose another name.")
+    if view.is_masked:
+        _check_hidden(tx, view, name)
     try:
         return objects.put(
             tx,
@@ -61,6 +56,15 @@ def _store(tx: Transaction, request: Request, slug: str, name: str, prepared: Pr
         )
     except UidConflict as conflict:
         raise uid_problem(tx, request, view, conflict) from None
+
+
+def _check_hidden(tx: Transaction, view: View, name: str) -> None:
+    """Refuse to write on what she sees as busy time only, under either of its names."""
+    existing = reading.by_href(tx, view.entry.calendar_id, name)
+    if existing is None and view.find(tx, name) is not None:
+        raise forbidden("You see this object as busy time only; you cannot change it.", "write-content")
+    if existing is not None and view.hides(existing):
+        raise PreconditionFailed("Another object has this name; choose another name.")
 
 
 def uid_problem(tx: Transaction, request: Request, view: View, conflict: UidConflict) -> Problem:

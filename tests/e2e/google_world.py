@@ -12,7 +12,7 @@ import aiohttp
 
 from gateway.domain.link_model import Account, Direction, Link, LinkId
 from gateway.domain.model import Calendar, ResourceKind
-from gateway.lab.app import make_lab
+from gateway.lab.app import Laboratory, make_lab
 from gateway.providers.contract import Use
 from gateway.providers.registry import Registry
 from gateway.services import links, objects, principals, resources
@@ -53,6 +53,7 @@ def environ(base: str) -> dict[str, str]:
 class GoogleWorld:
     db: Database
     lab: LabClient
+    laboratory: Laboratory
     accounts: Accounts
     sealer: Sealer
     worker: Worker
@@ -187,11 +188,13 @@ class GoogleWorld:
 
 
 @asynccontextmanager
-async def google_world(db: Database, *, base: str | None = None) -> AsyncIterator[GoogleWorld]:
+async def google_world(
+    db: Database, *, sealer: Sealer | None = None, instance_id: str = INSTANCE
+) -> AsyncIterator[GoogleWorld]:
     """Start a laboratory and everything that talks to it."""
     async with make_lab() as laboratory, aiohttp.ClientSession() as session:
         address = laboratory.lab.base_url
-        sealer = Sealer([new_key()])
+        sealer = sealer or Sealer([new_key()])
         accounts = Accounts(
             db=db,
             registry=Registry(providers={"google": GoogleProvider()}),
@@ -206,12 +209,17 @@ async def google_world(db: Database, *, base: str | None = None) -> AsyncIterato
             wakeups=Wakeups(db),
             limits=Limits(),
             clock=lambda: datetime.now(UTC),
-            instance_id=INSTANCE,
+            instance_id=instance_id,
             public_url="https://cal.example.org",
         )
         try:
             yield GoogleWorld(
-                db=db, lab=LabClient(address, session), accounts=accounts, sealer=sealer, worker=worker
+                db=db,
+                lab=LabClient(address, session),
+                laboratory=laboratory,
+                accounts=accounts,
+                sealer=sealer,
+                worker=worker,
             )
         finally:
             await accounts.close()

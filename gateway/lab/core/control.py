@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -91,7 +92,16 @@ class Control:
             ("POST", "/lab/reset", self.reset),
             ("POST", "/lab/expire-tokens", self.expire_tokens),
         ]
-        return [web.route(verb, path, act(self.lab, what)) for verb, path, what in table]
+        return [
+            *(web.route(verb, path, act(self.lab, what)) for verb, path, what in table),
+            web.post("/lab/webhooks/idle", self.idle),
+        ]
+
+    async def idle(self, _request: web.Request) -> web.Response:
+        """Wait until every webhook was delivered or given up."""
+        async with asyncio.timeout(30):
+            await self.lab.webhooks.idle()
+        return web.json_response({"sent": self.lab.webhooks.sent})
 
     def status(self, _body: dict[str, Any]) -> dict[str, Any]:
         """Tell what runs here."""

@@ -12,7 +12,7 @@ import aiohttp
 from gateway.lab.core.calls import Call
 
 if TYPE_CHECKING:
-    from gateway.lab.core.faults import FaultBook
+    from gateway.lab.core.faults import FaultBook, Fired
     from gateway.lab.core.settings import Settings
 
 RETRIED = frozenset({500, 502, 503, 504})
@@ -72,7 +72,10 @@ class Deliverer:
         self._held.clear()
         if fired is None:
             self._start(message)
-            return
+        else:
+            self._spoil(message, fired)
+
+    def _spoil(self, message: Message, fired: Fired) -> None:
         self.faults.fired[fired.kind.name] += 1
         delay_s = float(fired.params.get("seconds", 1.0))
         match fired.kind.name.removeprefix("webhook_"):
@@ -95,11 +98,14 @@ class Deliverer:
                     message.silence()
                 self._note(message, "channel removed silently", 0)
             case forgery:
-                if message.forged is not None:
-                    self._start(replace(message, headers=message.forged(forgery), done=None))
-                if message.forged_body is not None:
-                    self._start(replace(message, body=message.forged_body(forgery), done=None))
-                self._start(message)
+                self._forge(message, forgery)
+
+    def _forge(self, message: Message, forgery: str) -> None:
+        if message.forged is not None:
+            self._start(replace(message, headers=message.forged(forgery), done=None))
+        if message.forged_body is not None:
+            self._start(replace(message, body=message.forged_body(forgery), done=None))
+        self._start(message)
 
     def _release(self) -> None:
         held, self._held = self._held, []
@@ -157,6 +163,17 @@ class Deliverer:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession()
         return self._session
+
+    def later(self, delay_s: float, act: Callable[[], None]) -> None:
+        """Do something after a pause that ``idle`` waits for."""
+
+        async def pause() -> None:
+            await asyncio.sleep(delay_s)
+            act()
+
+        task = asyncio.get_running_loop().create_task(pause())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def idle(self) -> None:
         """Wait until every queued message has been delivered or given up."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -44,16 +43,7 @@ class GoogleControl:
             ("GET", "/lab/google/channels", self.channels),
             ("GET", "/lab/google/coverage", lambda _body: self.google.api.coverage_report()),
         ]
-        return [
-            *(web.route(verb, path, act(self.lab, what)) for verb, path, what in table),
-            web.post("/lab/webhooks/idle", self.idle),
-        ]
-
-    async def idle(self, _request: web.Request) -> web.Response:
-        """Wait until every webhook was delivered or given up."""
-        async with asyncio.timeout(30):
-            await self.lab.webhooks.idle()
-        return web.json_response({"sent": self.lab.webhooks.sent})
+        return [web.route(verb, path, act(self.lab, what)) for verb, path, what in table]
 
     def account(self, body: dict[str, Any]) -> dict[str, Any]:
         """Create an account with its primary calendar, or suspend and restore one."""

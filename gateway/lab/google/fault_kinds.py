@@ -25,18 +25,6 @@ REFUSED = {
     "accessNotConfigured": "Google Calendar API has not been used in this project before or it is disabled.",
     "insufficientPermissions": "Insufficient Permission",
 }
-WEBHOOK = {
-    "doubled": "a message is sent twice",
-    "reordered": "a message is held back for `seconds` (1) or until the next one overtakes it",
-    "delayed": "a message comes `seconds` (1) late",
-    "lost": "a message never comes",
-    "wrong_token": "a forged message with a wrong token comes first",
-    "unknown_channel": "a forged message for an unknown channel comes first",
-    "expired_channel": "a message for an expired channel comes first",
-    "huge": "a message with a body of 5 MB",
-    "not_json": "a message with a body that is no JSON",
-    "channel_gone": "the channel is removed silently instead of a message",
-}
 
 
 def _refused(reason: str, status: int = 403) -> Callable[[Scene], Answer]:
@@ -60,10 +48,6 @@ def _is_event_write(call: Call) -> bool:
     return call.operation in EVENT_WRITES
 
 
-def _is_refresh(call: Call) -> bool:
-    return call.operation in {"oauth.refresh_token", "oauth.jwt-bearer"}
-
-
 def _has_etag(call: Call) -> bool:
     return call.operation in EVENT_WRITES and "if-match" in call.headers and "eventId" in call.path_args
 
@@ -80,45 +64,6 @@ def _gone(scene: Scene) -> Answer:
         message="Sync token is no longer valid, a full sync is required.",
         domain="calendar",
     )
-
-
-def token_kinds() -> list[Kind]:
-    """Return the faults of the token address."""
-    return [
-        Kind(
-            name="refresh_invalid_grant",
-            family="token",
-            applies=_is_refresh,
-            before=_refused("invalid_grant", 400),
-            text="a refresh answers 400 invalid_grant",
-        ),
-        Kind(
-            name="refresh_500",
-            family="token",
-            applies=_is_refresh,
-            before=_refused("internal_failure", 500),
-            text="a refresh answers 500",
-        ),
-        Kind(
-            name="refresh_slow",
-            family="token",
-            applies=_is_refresh,
-            delivery="slow",
-            text="a refresh takes `seconds` (5)",
-        ),
-        Kind(
-            name="token_reset_after",
-            family="token",
-            delivery="reset",
-            text="tokens are issued (and rotated), the answer is lost",
-        ),
-        Kind(name="token_half", family="token", delivery="half", text="half of the token answer"),
-    ]
-
-
-def webhook_kinds() -> list[Kind]:
-    """Return the faults of push messages."""
-    return [Kind(name=f"webhook_{name}", family="webhook", text=text) for name, text in WEBHOOK.items()]
 
 
 def google_kinds(google: Google) -> list[Kind]:

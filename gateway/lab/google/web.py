@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from pathlib import Path
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
-import jinja2
 from aiohttp import web
 
 from gateway.lab.core.errors import Refusal
 from gateway.lab.core.lab import HEADER, HEADER_VALUE
+from gateway.lab.core.week import Row, Templates, first_day, grid, redirect
 from gateway.lab.core.zones import zone
 from gateway.lab.google import assertions, oauth, palette, person, series, times
 
 if TYPE_CHECKING:
     from gateway.lab.google.model import Calendar
     from gateway.lab.google.world import Google
-
-_FOLDER = Path(__file__).parent.parent / "web"
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action *; base-uri 'none'; frame-ancestors 'none'"
-)
-HOUR_PX = 28
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
-    )
 
 
 class Pages:
@@ -39,7 +26,7 @@ class Pages:
     def __init__(self, google: Google) -> None:
         self.google = google
         self.lab = google.lab
-        self.templates = _environment()
+        self.page = Templates().page
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes."""
@@ -48,17 +35,23 @@ class Pages:
             web.post("/o/oauth2/v2/auth", self.choose),
             web.get("/.well-known/openid-configuration", self.discovery),
             web.get("/oauth2/v3/certs", self.certificates),
-            web.get("/lab/", self.index),
             web.get("/lab/google/event", self.event_link),
             web.get("/lab/google/{account}", self.week),
             web.post("/lab/google/{account}", self.change),
         ]
 
-    def page(self, name: str, *, status: int = 200, **values: Any) -> web.Response:
-        """Render a template."""
-        text = self.templates.get_template(name).render(**values)
-        headers = {HEADER: HEADER_VALUE, "Content-Security-Policy": _POLICY, "Referrer-Policy": "no-referrer"}
-        return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+    def accounts(self) -> list[dict[str, Any]]:
+        """Return the rows of the front page."""
+        return [
+            {
+                "email": item.email,
+                "provider": "Google",
+                "zone": item.zone,
+                "address": f"/lab/google/{quote(item.email)}",
+                "note": "suspended" if item.suspended else "service account" if item.service else "",
+            }
+            for item in self.lab.identity.accounts.values()
+        ]
 
     # --- consent
 
@@ -73,11 +66,7 @@ class Pages:
             address = oauth.back(
                 redirect_uri, error=error.code, error_description=str(error), state=query.get("state", "")
             )
-            return self._redirect(address)
-
-    @staticmethod
-    def _redirect(address: str) -> web.Response:
-        return web.Response(status=302, headers={"Location": address, HEADER: HEADER_VALUE})
+            return redirect(address)
 
     async def consent(self, request: web.Request) -> web.Response:
         """Show accounts and scopes."""
@@ -97,7 +86,12 @@ class Pages:
             item for item in self.lab.identity.accounts.values() if not item.service and not item.suspended
         ]
         return self.page(
-            "consent.html", wish=wish, accounts=accounts, action=str(request.rel_url), chosen=wish.login_hint
+            "consent.html",
+            provider="Google",
+            wish=wish,
+            accounts=accounts,
+            action=str(request.rel_url),
+            chosen=wish.login_hint,
         )
 
     async def choose(self, request: web.Request) -> web.Response:
@@ -108,11 +102,11 @@ class Pages:
         form = await request.post()
         account = self.lab.identity.accounts.get(str(form.get("account", "")))
         if form.get("decision") != "allow":
-            return self._redirect(oauth.back(wish.redirect_uri, error="access_denied", state=wish.state))
+            return redirect(oauth.back(wish.redirect_uri, error="access_denied", state=wish.state))
         if account is None or account.suspended:
             return self.page("error.html", status=400, code="account", text="Choose an account.")
         granted = [str(item) for item in form.getall("scope", [])]
-        return self._redirect(oauth.allow(self.lab, wish, account, granted))
+        return redirect(oauth.allow(self.lab, wish, account, granted))
 
     async def discovery(self, _request: web.Request) -> web.Response:
         """OpenID discovery."""
@@ -136,18 +130,6 @@ class Pages:
 
     # --- calendars
 
-    async def index(self, _request: web.Request) -> web.Response:
-        """Show all accounts."""
-        journal = self.lab.journal
-        return self.page(
-            "index.html",
-            accounts=sorted(self.lab.identity.accounts.values(), key=lambda item: item.email),
-            outbox=self.lab.outbox.entries,
-            violations=journal.violations[-10:],
-            requests=journal.number,
-            now=self.lab.clock.now(),
-        )
-
     async def event_link(self, request: web.Request) -> web.Response:
         """Lead from an event's link to the week in which it starts."""
         for calendar in self.google.state.calendars.values():
@@ -155,7 +137,7 @@ class Pages:
                 if request.query.get("eid") in _link_codes(self.google, calendar, event_id):
                     day = _day(times.stored(record.now.body["start"]))
                     address = f"/lab/google/{quote(calendar.owner)}?day={day.isoformat()}"
-                    return self._redirect(address)
+                    return redirect(address)
         return self.page("error.html", status=404, code="404", text="There is no such event.")
 
     def _calendars(self, account: str) -> list[tuple[Calendar, str, bool]]:
@@ -175,29 +157,17 @@ class Pages:
         if account is None:
             return self.page("error.html", status=404, code="404", text="There is no such account.")
         view = ZoneInfo(account.zone)
-        try:
-            day = date.fromisoformat(request.query["day"])
-        except (KeyError, ValueError):
-            day = self.lab.clock.now().astimezone(view).date()
-        monday = day - timedelta(days=day.weekday())
-        rows = []
+        today = self.lab.clock.now().astimezone(view).date()
+        day, monday = first_day(request.query.get("day", ""), today)
+        rows: list[Row] = []
+        calendars = []
         for calendar, color, writable in self._calendars(account.email):
+            entry = {"id": calendar.id, "name": calendar.summary, "color": color, "writable": writable}
+            calendars.append(entry)
             for row in occurring(self.google, calendar, monday, 28):
                 own = palette.EVENT.get(row["body"].get("colorId", ""), color)
-                rows.append(row | {"calendar": calendar, "color": own, "writable": writable})
-        rows.sort(key=lambda row: times.as_instant(row["start"], view))
-        return self.page(
-            "week.html",
-            account=account,
-            calendars=self._calendars(account.email),
-            days=[_column(monday + timedelta(days=number), rows, view) for number in range(7)],
-            rows=[row | {"when": _when(row, view)} for row in rows],
-            before=monday - timedelta(days=7),
-            after=monday + timedelta(days=7),
-            day=day,
-            hours=range(24),
-            hour_px=HOUR_PX,
-        )
+                rows.append(row | {"calendar": entry, "color": own})
+        return self.page("week.html", account=account, calendars=calendars, **grid(rows, day, monday, view))
 
     async def change(self, request: web.Request) -> web.Response:
         """Add, edit or delete an event as the person."""
@@ -211,7 +181,7 @@ class Pages:
         except (Refusal, ValueError, KeyError) as error:
             return self.page("error.html", status=400, code="400", text=str(error))
         self.lab.state.changed()
-        return self._redirect(f"/lab/google/{quote(account)}?day={quote(form.get('day', ''))}")
+        return redirect(f"/lab/google/{quote(account)}?day={quote(form.get('day', ''))}")
 
     def _act(self, account: str, form: dict[str, str]) -> None:
         calendar = person.calendar_of(self.google, form["calendar"])
@@ -253,33 +223,6 @@ def _day(value: date | datetime) -> date:
     return value.date() if isinstance(value, datetime) else value
 
 
-def _when(row: dict[str, Any], view: ZoneInfo) -> str:
-    start, end = row["start"], row["end"]
-    if not isinstance(start, datetime):
-        last = end - timedelta(days=1)
-        return f"{start:%a %d %b}" if last == start else f"{start:%a %d %b} to {last:%a %d %b}"
-    return f"{start.astimezone(view):%a %d %b %H:%M} - {end.astimezone(view):%H:%M}"
-
-
-def _column(day: date, rows: list[dict[str, Any]], view: ZoneInfo) -> dict[str, Any]:
-    """Return one day of the grid: all-day rows, and boxes with their place in pixels."""
-    low = datetime.combine(day, time(), view)
-    high = datetime.combine(day + timedelta(days=1), time(), view)
-    boxes, whole = [], []
-    for row in rows:
-        if not isinstance(row["start"], datetime):
-            if row["start"] <= day < row["end"]:
-                whole.append(row)
-            continue
-        start, end = row["start"].astimezone(view), row["end"].astimezone(view)
-        if start < high and end > low:
-            top = (max(start, low).replace(tzinfo=None) - low.replace(tzinfo=None)).total_seconds() / 3600
-            bottom = (min(end, high).replace(tzinfo=None) - low.replace(tzinfo=None)).total_seconds() / 3600
-            height = max(int((bottom - top) * HOUR_PX), 14)
-            boxes.append(row | {"top": int(top * HOUR_PX), "height": height, "at": f"{start:%H:%M}"})
-    return {"day": day, "boxes": boxes, "whole": whole}
-
-
 def occurring(google: Google, calendar: Calendar, first: date, days: int) -> list[dict[str, Any]]:
     """Return what lies in a calendar between two days of its zone: rows of id, title, start, end, body."""
     view = zone(calendar.zone) or ZoneInfo("UTC")
@@ -302,6 +245,9 @@ def occurring(google: Google, calendar: Calendar, first: date, days: int) -> lis
                 "start": times.stored(item.body["start"]),
                 "end": times.stored(item.body["end"]),
                 "body": item.body,
+                "free": item.body.get("transparency") == "transparent",
+                "series": "recurringEventId" in item.body,
+                "timed": "dateTime" in item.body["start"],
             }
             for event_id, item in found
             if series.overlaps(item.body, after, before, calendar.zone)

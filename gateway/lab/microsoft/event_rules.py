@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -225,7 +226,7 @@ def _dense(microsoft: Microsoft, body: dict[str, Any]) -> None:
         return
     found = patterns.starts(microsoft.lab.engine, body, before=_soon(body), limit=15)
     length = times.length_of(body)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in itertools.pairwise(found):
         if other.instant - one.instant < length:
             raise Refusal(
                 400, "ErrorOccurrenceCrossingBoundary", "An occurrence overlaps the one that follows it."

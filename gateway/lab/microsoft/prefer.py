@@ -50,3 +50,8 @@ def of(call: Call) -> Wish:
         page_size=int(size) if size.isdigit() else 0,
         applied=", ".join(applied),
     )
+
+
+def of_default() -> Wish:
+    """Return what a client that says nothing prefers."""
+    return Wish(immutable=False, zone=ZoneInfo("UTC"), zone_name="UTC", text=False, page_size=0, applied="")

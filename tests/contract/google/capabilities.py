@@ -60,9 +60,8 @@ laboratory and pulls it back. What a provider cannot hold stays here untouched; 
 ## Figures
 
 {pushed} objects were pushed and pulled back. The occurrences of the year of their first start were equal as
-instants for all of them, here and as the laboratory's own engine (ical.js) expands them there; of {ends}
-series the lengths of some occurrences differ there by the hour of a clock change (days in DURATION are exact
-there).
+instants for all of them, here and as the laboratory's own engine (ical.js) expands them there. Series whose
+ends differ there, because days in DURATION are exact there: {ends}.
 
 | objects | not compared, because |
 | --- | --- |

@@ -31,3 +31,21 @@ class TestGoogle(ProviderContract):
     async def calendar_id(self, signed: Signed) -> str:
         look = CalendarLook(name="Room 1", zone="Europe/Berlin")
         return (await signed.account.create_calendar(look)).id
+
+
+@pytest.mark.lab_settings(
+    allow_revival=False,
+    drop_exceptions="rekeyed",
+    rewrite_text=False,
+    patch_needs_null=False,
+    revision_bumps=False,
+    rotate_refresh_tokens=True,
+    refuse_local_until=False,
+    refuse_sub_daily=False,
+    app_created_foreign_status=403,
+    quota_status=429,
+    page_cap=1,
+    empty_page_chance=0.5,
+)
+class TestGoogleOtherwise(TestGoogle):
+    """The same where every assumption about the real service is the other way round."""

@@ -108,7 +108,7 @@ async def test_pain_14_no_request_carries_attendees_and_every_write_says_send_to
     assert laboratory.lab.outbox.entries == []
 
 
-async def test_guests_of_the_audited_switch_are_written_and_still_nobody_is_mailed(
+async def test_pain_14_guests_of_the_audited_switch_are_written_and_still_nobody_is_mailed(
     laboratory: Laboratory, account: GoogleAccount, calendar_id: str
 ) -> None:
     look = replace(LOOK, guests=True)
@@ -428,7 +428,7 @@ async def test_birthdays_and_working_places_are_never_read_and_absence_takes_tim
     }
 
 
-async def test_details_that_may_not_be_seen_are_no_edit(laboratory: Laboratory) -> None:
+async def test_pain_8_details_that_may_not_be_seen_are_no_edit(laboratory: Laboratory) -> None:
     async with signed_in(laboratory) as ada, signed_in(laboratory, account="ben@example.com") as ben:
         calendar_id = (await ada.account.create_calendar(CalendarLook(name="Shared"))).id
         made = await put(ada.account, calendar_id, SINGLE)
@@ -472,7 +472,7 @@ async def test_only_calendars_that_were_made_here_can_be_deleted(account: Google
 
 
 @pytest.mark.lab_settings(new_calendars=2)
-async def test_too_many_new_calendars_close_the_account_for_hours(account: GoogleAccount) -> None:
+async def test_pain_35_too_many_new_calendars_close_the_account_for_hours(account: GoogleAccount) -> None:
     for number in range(2):
         await account.create_calendar(CalendarLook(name=f"{number}"))
     with pytest.raises(QuotaExhausted) as caught:

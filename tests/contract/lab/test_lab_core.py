@@ -144,6 +144,11 @@ async def test_switches_are_described_with_their_source_and_wrong_ones_refused(l
         "accept_any_id",
         "drop_pkce",
         "never_expire_tokens",
+        "keep_used_refresh_tokens",
+        "ignore_transaction_id",
+        "skip_handshake",
+        "markers_always",
+        "keep_exceptions",
     }
     for wrong in ({"no_such": 1}, {"page_cap": "3"}, {"page_cap": True}, {"drop_pkce": 1}):
         assert (await lab.request("PATCH", "/lab/settings", json=wrong)).status == 400

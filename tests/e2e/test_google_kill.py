@@ -1,0 +1,124 @@
+"""kill -9 of the worker between any two provider calls: exactly one event each, no change lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from gateway.domain.link_model import Direction
+from gateway.services import startup
+from gateway.settings import Settings
+from gateway.store import links as link_store
+from gateway.store.database import Database
+from gateway.store.schema_sync import link as link_table
+from gateway.store.sealed import Sealer
+from tests.conftest import ROOT, Cli
+from tests.e2e.google_world import GoogleWorld, environ, google_world
+from tests.e2e.test_google_storm import shape_here, shape_there
+from tests.e2e.test_google_sync import event
+
+KILLS = int(os.environ.get("CALGATE_KILLS", "10"))
+SEED = int(os.environ.get("CALGATE_KILL_SEED", "7"))
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[tuple[Database, Settings, Sealer]]:
+    from tests.conftest import NOW
+
+    settings = Settings(data=tmp_path / "data")
+    db = startup.open_database(settings)
+    yield db, settings, startup.ready_database(db, settings, now=NOW)
+    db.close()
+
+
+class DeadlyJournal:
+    """Kills a process when the laboratory has counted so many more calls."""
+
+    def __init__(self, world: GoogleWorld) -> None:
+        self.journal = world.laboratory.lab.journal
+        self.process: subprocess.Popen[bytes] | None = None
+        self.calls_left = 0
+        self.killed = 0
+        self._record = self.journal.record
+        self.journal.record = self._count  # type: ignore[method-assign] # the test's own hand in it
+
+    def _count(self, *arguments: object, **more: object) -> object:
+        made = self._record(*arguments, **more)  # type: ignore[arg-type] # passed on as it came
+        if self.process is not None:
+            self.calls_left -= 1
+            if self.calls_left <= 0:
+                # The call was executed; its answer never arrives.
+                os.kill(self.process.pid, signal.SIGKILL)
+                self.process, self.killed = None, self.killed + 1
+        return made
+
+
+def free_leases(db: Database) -> None:
+    """Let the lease of the dead worker end, without waiting for it."""
+    with db.transaction(write=True) as tx:
+        now = link_store.clock_ms(tx)
+        tx.execute(update(link_table).values(lease_until=None, due_at=now, not_before=0))
+
+
+async def test_pain_9_killed_between_any_two_calls(
+    instance: tuple[Database, Settings, Sealer], tmp_path: Path
+) -> None:
+    db, settings, sealer = instance
+    spread = random.Random(SEED)
+    own_id = startup.open_instance_id(db, settings)
+    async with google_world(db, sealer=sealer, instance_id=own_id) as world:
+        calendar, account = world.add_resource(), await world.connect()
+        push = await world.link(calendar, account)
+        team = await world.lab.control("POST", "google/calendars", account="ada@example.com", summary="Team")
+        both = await world.link(calendar, account, direction=Direction.BOTH, remote=str(team["id"]))
+        deadly = DeadlyJournal(world)
+        cli = Cli(settings.data, environ(world.lab.base) | {"CALGATE_POLL_S": "0.3"})
+        numbers = iter(range(10_000))
+        for _ in range(KILLS):
+            for _ in range(spread.randint(1, 4)):
+                number = next(numbers)
+                world.put(calendar, f"e{number}", event(f"e{number}", f"Event {number}", days=number % 5))
+            known = sorted(world.here(calendar))
+            if len(known) > 6:
+                world.delete(calendar, spread.choice(known))
+                changed = spread.choice(sorted(world.here(calendar)))
+                world.put(calendar, changed, event(changed, f"Changed {next(numbers)}"))
+            deadly.calls_left = spread.randint(1, 14)
+            await asyncio.to_thread(free_leases, db)
+            process = subprocess.Popen(  # noqa: ASYNC220 - it is only started here
+                [sys.executable, "-m", "gateway", "worker"],
+                cwd=ROOT,
+                env=cli.variables(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            deadly.process = process
+            try:
+                async with asyncio.timeout(20):
+                    await asyncio.to_thread(process.wait)
+            except TimeoutError:
+                deadly.process = None
+                process.kill()
+        assert deadly.killed >= KILLS * 0.8
+        for _ in range(3):
+            await asyncio.to_thread(free_leases, db)
+            await world.run(poll=True)
+        await world.run(full=True)
+        here = shape_here(world.here(calendar))
+        for link in (push, both):
+            found = world.status(link.id)
+            assert found.state.value == "active", found.error
+            assert shape_there(await world.there(link.remote_id)) == here
+        writes = await world.writes()
+        await world.run(full=True)
+        assert await world.writes() == writes
+        assert await world.lab.outbox() == []
