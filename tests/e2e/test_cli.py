@@ -79,6 +79,9 @@ def test_an_operators_first_hour(cli_on_both: Cli, tmp_path: Path) -> None:
         (["import", "nothing", "/nonexistent/file"], "gateway-error", "cannot be read"),
         (["restore", "/nonexistent/file"], "invalid-input", "no file"),
         (["migrate", "--database-url", "mysql://x/y"], "store-unusable", "postgresql://"),
+        (["migrate", "--database-url", "sqlite:////x/y"], "store-unusable", "CALGATE_DATA"),
+        (["migrate", "--database-url", "nonsense"], "store-unusable", "postgresql://user:password@host"),
+        (["migrate", "--database-url", "postgresql://h:port/x"], "store-unusable", "cannot be read"),
     ],
 )
 def test_refused_is_one_sentence_and_exit_code_1(
@@ -121,6 +124,18 @@ def test_a_bad_setting_is_named_without_its_value(cli: Cli) -> None:
     ended = cli("resource", "list", CALGATE_DATABASE_URL="postgresql://u:geheim@127.0.0.1:1/x")
     assert ended.code == 1
     assert "geheim" not in ended.stderr + ended.stdout
+
+
+def test_a_bad_settings_file_is_named(cli: Cli, tmp_path: Path) -> None:
+    """A file that is not there was passed over in silence, a broken one was "something unforeseen"."""
+    file = tmp_path / "calgate.toml"
+    for content, says in ((None, "there is no file"), ("port = ", "no TOML"), ("prot = 1", "setting 'prot'")):
+        if content is not None:
+            file.write_text(content)
+        ended = cli("resource", "list", CALGATE_CONFIG=str(file))
+        assert ended.code == 2
+        assert says in ended.stderr
+        assert len(ended.stderr.strip().splitlines()) == 1
 
 
 def test_data_can_be_given_as_an_option(cli: Cli, tmp_path: Path) -> None:
