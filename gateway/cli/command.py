@@ -12,8 +12,10 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +28,8 @@ import typer
 from gateway.domain.errors import GatewayError
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from gateway.services import Database
     from gateway.services.limits import Limits
     from gateway.settings import Settings
@@ -62,10 +66,15 @@ class Operator:
 
         from gateway.settings import load_settings
 
+        config = os.environ.get("CALGATE_CONFIG")
+        if config and not Path(config).is_file():
+            raise BadSettings(f"CALGATE_CONFIG: there is no file {config}.")
         try:
             return load_settings(**{**self.flags, **more})
         except ValidationError as error:
-            raise BadSettings(error) from None
+            raise BadSettings(_sentence(error)) from None
+        except tomllib.TOMLDecodeError as error:
+            raise BadSettings(f"CALGATE_CONFIG: {config} is no TOML file: {error}.") from None
 
     @contextmanager
     def database(self) -> Iterator[Database]:
@@ -101,14 +110,17 @@ class Operator:
 
 
 class BadSettings(Exception):
-    """A setting cannot have this value."""
+    """A setting cannot have this value; the message says which and why."""
 
-    def __init__(self, error: Any) -> None:  # Any: pydantic's ValidationError, not loaded at start
-        """Turn the first finding into a sentence without the value, which may be a secret."""
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        reason = re.sub(r"^Value error, ", "", first["msg"])
-        super().__init__(f"CALGATE_{name.upper()}: {reason}.")
+
+def _sentence(error: ValidationError) -> str:
+    """Return the first finding as a sentence without the value, which may be a secret."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or "settings"
+    if first["type"] == "extra_forbidden":
+        return f"There is no setting {name!r}; docs/settings.md lists them all."
+    reason = re.sub(r"^Value error, ", "", first["msg"])
+    return f"CALGATE_{name.upper()}: {reason}."
 
 
 def command(

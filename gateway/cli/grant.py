@@ -42,13 +42,24 @@ def add(
     ] = None,
 ) -> None:
     """Grant a level; granting again between the same two changes it."""
+    from gateway.domain.errors import InvalidInput
     from gateway.domain.people import level_from_word
     from gateway.services import grants
 
+    try:
+        wanted = level_from_word(level)
+    except InvalidInput as error:
+        raise typer.BadParameter(str(error), param_hint="LEVEL") from None
+    if (person is None) == (group is None):
+        raise typer.BadParameter("grant to one person or to one group.", param_hint="--person or --group")
+    if (resource is None) == (department is None):
+        raise typer.BadParameter(
+            "grant on one resource or on one department.", param_hint="--resource or --department"
+        )
     with op.database() as db:
         granted = db.write(
             grants.add,
-            level_from_word(level),
+            wanted,
             login=person,
             group=group,
             resource=resource,

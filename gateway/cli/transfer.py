@@ -67,20 +67,22 @@ def export(
     """Write everything in a resource's calendar as one calendar file."""
     from gateway.services import exports, resources
 
-    if op.is_json and output is None:
-        raise refuse("With --json, say where the calendar goes: --output FILE.")
     with op.database() as db:
         calendar_id = db.read(resources.calendar_id, address)
         done = db.read(exports.export, calendar_id)
+    shown = {"slug": address, "objects": done.objects, "bytes": len(done.ical)}
     if output is None:
-        sys.stdout.buffer.write(done.ical)
+        if op.is_json:
+            op.show({**shown, "ical": done.ical.decode("utf-8", "replace")})
+        else:
+            sys.stdout.buffer.write(done.ical)
         return
     try:
         output.write_bytes(done.ical)
     except OSError as error:
         raise refuse(f"{output} cannot be written: {error.strerror}.") from error
     op.show(
-        {"slug": address, "file": str(output), "objects": done.objects, "bytes": len(done.ical)},
+        {**shown, "file": str(output)},
         f"Wrote {done.objects} objects to {output}.",
     )
 

@@ -26,7 +26,7 @@ from gateway.store import feeds as store
 from gateway.store import principals as principal_store
 from gateway.store import resources as resource_store
 from gateway.store.database import Transaction
-from gateway.store.sealed import Sealer, load_keys
+from gateway.store.sealed import sealer_of
 
 FACE = "feed"
 PAST_DAYS, FUTURE_DAYS = 62, 366
@@ -121,7 +121,7 @@ def create(
         "expires_at_utc": _check_expiry(expires_at_utc, now),
     }
     secret, uuid = secrets.token_urlsafe(_SECRET_BYTES), str(uuid4())
-    sealed = Sealer(load_keys(settings)).seal(_PURPOSE, uuid, secret) if settings.feeds_keep_secret else None
+    sealed = sealer_of(tx, settings).seal(_PURPOSE, uuid, secret) if settings.feeds_keep_secret else None
     feed_id = store.add(
         tx,
         [each.id for each in found],
@@ -267,7 +267,7 @@ def show_link(
     sealed = store.sealed_secret(tx, feed.id)
     if sealed is None or feed.revoked_at_utc is not None:
         raise NotFound("The link was not kept, or it is revoked; make a new feed.")
-    secret = Sealer(load_keys(settings)).open(_PURPOSE, feed.uuid, sealed)
+    secret = sealer_of(tx, settings).open(_PURPOSE, feed.uuid, sealed)
     _audit(tx, now, actor, "feed.show-link", feed.uuid, {})
     return NewFeed(feed=feed, secret=secret)
 

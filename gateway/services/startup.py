@@ -13,7 +13,7 @@ from gateway.settings import Settings
 from gateway.store import accounts, calendars, resources
 from gateway.store import instance as store
 from gateway.store import migrate as migrations
-from gateway.store.database import Database, Transaction, sqlite_url
+from gateway.store.database import NOT_POSTGRESQL, Database, Transaction, sqlite_url
 from gateway.store.migrate import SchemaState
 from gateway.store.sealed import Sealer, ensure_canary, ensure_instance_id, has_canary, load_keys
 
@@ -32,6 +32,8 @@ def open_database(settings: Settings) -> Database:
         url = sqlite_url(settings.sqlite_path)
     else:
         url = settings.database_url.get_secret_value()
+        if url.startswith("sqlite"):  # the file's place is CALGATE_DATA, beside its keys
+            raise StoreUnusable(NOT_POSTGRESQL)
     return Database(
         url,
         threads=settings.db_threads,

@@ -24,7 +24,7 @@ from types import ModuleType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
@@ -38,6 +38,9 @@ _RETRIES = 5
 _SERIALIZATION_STATES = frozenset({"40001", "40P01", "23505"})
 _FULL_STATES = frozenset({"53100", "53400"})
 _BUSY_TIMEOUT_S = 10.0
+NOT_POSTGRESQL = (
+    "CALGATE_DATABASE_URL must begin with postgresql:// (or be unset for SQLite in CALGATE_DATA)."
+)
 
 
 def sqlite_driver() -> ModuleType:
@@ -335,11 +338,16 @@ def sqlite_url(path: Path) -> str:
 
 
 def _normal_url(url: str) -> str:
-    parsed = make_url(url)
-    if parsed.drivername in {"postgres", "postgresql"}:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # the address itself may hold a password and is not quoted
+        raise StoreUnusable(
+            "CALGATE_DATABASE_URL cannot be read; write postgresql://user:password@host:5432/name."
+        ) from None
+    if parsed.drivername.partition("+")[0] in {"postgres", "postgresql"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
     if not parsed.drivername.startswith(("sqlite", "postgresql")):
-        raise StoreUnusable("CALGATE_DATABASE_URL must begin with postgresql:// (or be unset for SQLite).")
+        raise StoreUnusable(NOT_POSTGRESQL)
     return parsed.render_as_string(hide_password=False)
 
 

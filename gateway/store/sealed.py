@@ -23,6 +23,10 @@ from gateway.store.database import Transaction
 
 _CANARY_KEY = "canary"
 _CANARY_PURPOSE = "canary"
+_FOREIGN_KEY = (
+    "The secret key does not belong to this database; put back secret.key from your backup"
+    " or set CALGATE_SECRET_KEYS."
+)
 
 
 class CannotOpen(StoreUnusable):
@@ -127,6 +131,19 @@ def check_canary(tx: Transaction, sealer: Sealer) -> bool:
     return True
 
 
+def sealer_of(tx: Transaction, settings: Settings) -> Sealer:
+    """Return what seals in this database, never with a key that the server could not open again.
+
+    Raises:
+        StoreUnusable: no key.
+        CannotOpen: the keys are not those of this database.
+    """
+    sealer = Sealer(load_keys(settings))
+    if not check_canary(tx, sealer):
+        raise CannotOpen(_FOREIGN_KEY)
+    return sealer
+
+
 def ensure_canary(tx: Transaction, sealer: Sealer) -> None:
     """Store the canary once; from then on a wrong key is seen at start.
 
@@ -136,10 +153,7 @@ def ensure_canary(tx: Transaction, sealer: Sealer) -> None:
     if instance.get(tx, _CANARY_KEY) is None:
         instance.put(tx, _CANARY_KEY, sealer.seal(_CANARY_PURPOSE, 0, "canary").decode("ascii"))
     elif not check_canary(tx, sealer):
-        raise CannotOpen(
-            "The secret key does not belong to this database; put back secret.key from your backup"
-            " or set CALGATE_SECRET_KEYS."
-        )
+        raise CannotOpen(_FOREIGN_KEY)
 
 
 def _split(text: str) -> list[str]:

@@ -52,6 +52,7 @@ def test_an_operators_first_hour(cli_on_both: Cli, tmp_path: Path) -> None:
     assert (again["added"], again["unchanged"]) == (0, 1)
     exported = cli("export", "blue")
     assert "UID:good" in exported.stdout
+    assert cli.json("export", "blue")["ical"].encode() == exported.stdout.encode()
     out = cli.json("export", "blue", "--output", tmp_path / "blue.ics")
     assert out["objects"] == 1
 
@@ -75,11 +76,12 @@ def test_an_operators_first_hour(cli_on_both: Cli, tmp_path: Path) -> None:
         (["resource", "add", "Blue", "--kind", "room"], "invalid-name", "lower-case"),
         (["resource", "add", "b", "--kind", "room", "--zone", "Mars/X"], "invalid-input", "IANA"),
         (["person", "password", "nobody", "--stdin"], "not-found", "calgate person list"),
-        (["grant", "add", "read", "--resource", "x"], "invalid-input", "one person or to one group"),
-        (["grant", "add", "all", "--person", "a", "--resource", "x"], "invalid-input", "freebusy, read"),
         (["import", "nothing", "/nonexistent/file"], "gateway-error", "cannot be read"),
         (["restore", "/nonexistent/file"], "invalid-input", "no file"),
         (["migrate", "--database-url", "mysql://x/y"], "store-unusable", "postgresql://"),
+        (["migrate", "--database-url", "sqlite:////x/y"], "store-unusable", "CALGATE_DATA"),
+        (["migrate", "--database-url", "nonsense"], "store-unusable", "postgresql://user:password@host"),
+        (["migrate", "--database-url", "postgresql://h:port/x"], "store-unusable", "cannot be read"),
     ],
 )
 def test_refused_is_one_sentence_and_exit_code_1(
@@ -103,6 +105,9 @@ def test_refused_is_one_sentence_and_exit_code_1(
         ["resource", "add"],
         ["resource", "add", "x", "--kind", "boat"],
         ["resource", "list", "--what"],
+        ["grant", "add", "all", "--person", "a", "--resource", "x"],
+        ["grant", "add", "read", "--resource", "x"],
+        ["grant", "add", "read", "--person", "a"],
     ],
 )
 def test_wrong_usage_is_exit_code_2(cli: Cli, arguments: list[str]) -> None:
@@ -119,6 +124,18 @@ def test_a_bad_setting_is_named_without_its_value(cli: Cli) -> None:
     ended = cli("resource", "list", CALGATE_DATABASE_URL="postgresql://u:geheim@127.0.0.1:1/x")
     assert ended.code == 1
     assert "geheim" not in ended.stderr + ended.stdout
+
+
+def test_a_bad_settings_file_is_named(cli: Cli, tmp_path: Path) -> None:
+    """A file that is not there was passed over in silence, a broken one was "something unforeseen"."""
+    file = tmp_path / "calgate.toml"
+    for content, says in ((None, "there is no file"), ("port = ", "no TOML"), ("prot = 1", "setting 'prot'")):
+        if content is not None:
+            file.write_text(content)
+        ended = cli("resource", "list", CALGATE_CONFIG=str(file))
+        assert ended.code == 2
+        assert says in ended.stderr
+        assert len(ended.stderr.strip().splitlines()) == 1
 
 
 def test_data_can_be_given_as_an_option(cli: Cli, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.domain.model import FeedLevel, Level
 from gateway.services import resources
+from gateway.store.sealed import CannotOpen, Sealer, ensure_canary, load_keys
 from tests.feed_world import World, event
 
 FLOATING = ("DTSTART:20260302T100000", "DTEND:20260302T110000", "SUMMARY:Plan")
@@ -93,3 +94,13 @@ async def test_restart_with_another_public_address_gives_a_new_entity_tag(world:
         two = await after.text()
     assert one != two
     assert before.headers["ETag"] != after.headers["ETag"]
+
+
+def test_feed_is_not_made_with_a_key_that_the_server_could_not_open_again(world: World) -> None:
+    """With secret.key lost, a command made a new one and sealed the link of the feed with it for good."""
+    world.resource("room")
+    world.db.write(ensure_canary, Sealer(load_keys(world.settings)))
+    world.feed("room")
+    world.settings.secret_key_path.unlink()
+    with pytest.raises(CannotOpen, match="put back secret.key from your backup"):
+        world.feed("room")
