@@ -43,7 +43,7 @@ async def test_pain_31_a_channel_tells_us_and_polling_goes_on_underneath(tmp_pat
         server = await asyncio.to_thread(Server(cli.variables(), "--port", str(port)).start)
         try:
             async with asyncio.timeout(30):
-                while not (await world.lab.control("GET", "google/channels"))["channels"]:  # noqa: ASYNC110 - the lab tells nobody
+                while not (await world.lab.control("GET", "google/channels"))["channels"]:
                     await asyncio.sleep(0.1)
             await asyncio.sleep(1)
             begun = time.monotonic()
