@@ -136,6 +136,8 @@ class Registration:
     roles: list[str]
     mailboxes: list[str] = field(default_factory=list)
     """Only these mailboxes; empty: all of the tenant."""
+    certificate_key: str = ""
+    """Public key (PEM) of its certificate; empty: it has a secret only."""
 
 
 @dataclass(slots=True)
