@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from gateway.lab.core.errors import Refusal
 from gateway.lab.microsoft import event_reads, items, odata, pages, prefer, series
@@ -23,7 +24,7 @@ REFUSED = ("$select", "$filter", "$expand", "$orderby", "$search", "$top", "$ski
 _REFUSED_STRICTLY = REFUSED[:5]
 
 
-def gone(microsoft: Microsoft, call: Call, code: str = "syncStateNotFound") -> Refusal:
+def gone(microsoft: Microsoft, call: Call, code: str) -> Refusal:
     """Return the refusal of an expired token; a resync names where to start afresh."""
     headers = {"Location": f"{microsoft.lab.base_url}{call.path}"} if code == "resyncRequired" else {}
     return Refusal(
@@ -65,8 +66,6 @@ def delta(microsoft: Microsoft, call: Call) -> dict[str, Any]:
 
 def _link(microsoft: Microsoft, call: Call, name: str, token: dict[str, Any], trick: str) -> str:
     root = FOREIGN_HOST if trick == "foreign" else microsoft.lab.base_url
-    from urllib.parse import quote
-
     return f"{root}{call.path}?{quote(name)}={quote(microsoft.ids.seal(token), safe='')}"
 
 
@@ -99,7 +98,7 @@ def _token(microsoft: Microsoft, call: Call, calendar: Calendar) -> dict[str, An
     old = microsoft.lab.clock.true_s() - token["at_s"] > settings.delta_token_life_s
     many = calendar.seq - since > settings.delta_token_changes
     if since < calendar.token_floor or ((old or many) and not settings.never_expire_tokens):
-        raise gone(microsoft, call)
+        raise gone(microsoft, call, settings.delta_gone_code)
     return {**token, "until": newest if token["until"] is None else token["until"]}
 
 
@@ -124,10 +123,9 @@ def _entries(
 ) -> list[dict[str, Any]]:
     """Return everything that a round has to tell, in the order of change."""
     entries = []
-    for item in list(calendar.items.values()):
-        version = item.as_of(seq=token["until"])
-        if version is None:
-            continue
+    found = [(item.as_of(seq=token["until"]), item) for item in calendar.items.values()]
+    pairs = [(version, item) for version, item in found if version is not None]
+    for version, item in sorted(pairs, key=lambda pair: pair[0].seq):
         if token["since"] is None:
             if not version.deleted:
                 entries += _whole(microsoft, calendar, item, version, after, before, wish)

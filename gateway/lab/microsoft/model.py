@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-VERSIONS_KEPT = 8
+VERSIONS_KEPT = 20
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 COLORS = {
     "auto": "",
