@@ -95,6 +95,9 @@ class Settings:
     )
     delta_token_life_s: float = _switch(2_592_000.0, "assumption", "older delta links answer 410")
     delta_token_changes: int = _switch(100_000, "assumption", "more changes than this since the link: 410")
+    delta_gone_code: str = _switch(
+        "syncStateNotFound", "thread", "code of that 410, or resyncRequired with a Location"
+    )
     delta_outside_removed: bool = _switch(
         True, "official", "a delta names changed events outside its window as removed"
     )

@@ -11,13 +11,14 @@ from gateway.lab.core.calls import Answer, Call
 from gateway.lab.core.errors import Refusal
 
 if TYPE_CHECKING:
-    from gateway.lab.microsoft.door import GraphDoor
+    from gateway.lab.core.calls import Door
+    from gateway.lab.core.lab import Lab
 
 CAP = 20
 AT_ONCE = 4
 
 
-def run(door: GraphDoor, call: Call) -> Answer:
+def run(door: Door, lab: Lab, call: Call) -> Answer:
     """POST $batch."""
     entries: list[dict[str, Any]] = call.body["requests"]
     numbers = [entry["id"] for entry in entries]
@@ -41,18 +42,18 @@ def run(door: GraphDoor, call: Call) -> Answer:
         else:
             mailbox = inner.path_args.get("user_id") or call.account or ""
             crowd[mailbox] += not before
-            answer = _one(door, inner, throttled=crowd[mailbox] > AT_ONCE and not before)
+            answer = _one(door, lab, inner, throttled=crowd[mailbox] > AT_ONCE and not before)
         done[entry["id"]] = answer.status
         item: dict[str, Any] = {"id": entry["id"], "status": answer.status, "headers": dict(answer.headers)}
         if answer.body is not None:
             item["headers"]["Content-Type"] = "application/json"
             item["body"] = answer.body
         responses.append(item)
-    door.lab.random.shuffle(responses)
+    lab.random.shuffle(responses)
     return Answer(status=200, body={"responses": responses})
 
 
-def _inner(door: GraphDoor, call: Call, entry: dict[str, Any]) -> Call:
+def _inner(door: Door, call: Call, entry: dict[str, Any]) -> Call:
     """Return an entry as a call of its own."""
     parts = urlsplit(entry["url"])
     query: dict[str, list[str]] = {}
@@ -74,11 +75,10 @@ def _inner(door: GraphDoor, call: Call, entry: dict[str, Any]) -> Call:
     return inner
 
 
-def _one(door: GraphDoor, inner: Call, *, throttled: bool) -> Answer:
+def _one(door: Door, lab: Lab, inner: Call, *, throttled: bool) -> Answer:
     """Carry out one entry; it is checked and written down as a call of its own."""
-    lab = door.lab
     try:
-        answer = _carried_out(door, inner, throttled=throttled)
+        answer = _carried_out(door, lab, inner, throttled=throttled)
     except Refusal as refusal:
         if refusal.violation:
             lab.journal.violation(inner, "request", refusal.message)
@@ -90,10 +90,10 @@ def _one(door: GraphDoor, inner: Call, *, throttled: bool) -> Answer:
     return answer
 
 
-def _carried_out(door: GraphDoor, inner: Call, *, throttled: bool) -> Answer:
+def _carried_out(door: Door, lab: Lab, inner: Call, *, throttled: bool) -> Answer:
     if inner.operation == "graph.$batch":
         raise Refusal(400, "BadRequest", "A batch cannot hold a batch.")
-    settings = door.lab.settings
+    settings = lab.settings
     if throttled and settings.batch_fifth_throttled:
         raise Refusal(
             429,

@@ -74,9 +74,10 @@ def listed(microsoft: Microsoft, call: Call) -> dict[str, Any]:
         found = [item for item in found if item.owner == box.email]
     items = [shown(microsoft, item, box.email) for item in found]
     if call.one("$filter"):
-        test, _extended = odata.condition(call.one("$filter"))
+        test, _names = odata.condition(call.one("$filter"))
         items = [item for item in items if test(item)]
-    page = pages.listed(microsoft, call, odata.ordered(items, call.one("$orderby")))
+    ordered = odata.ordered([(item, item) for item in items], call.one("$orderby"))
+    page = pages.listed(microsoft, call, [item for item, _same in ordered])
     page["value"] = [odata.trimmed(item, call.one("$select"), wanted) for item in page["value"]]
     return {"@odata.context": f"{microsoft.root()}/$metadata#users/calendars", **page}
 

@@ -94,6 +94,7 @@ class MicrosoftControl:
             client_id=body["client_id"],
             roles=list(body["roles"]),
             mailboxes=[str(item).lower() for item in body.get("mailboxes", [])],
+            certificate_key=str(body.get("certificate_key", "")),
         )
         self.microsoft.state.registrations[made.client_id] = made
         return asdict(made)

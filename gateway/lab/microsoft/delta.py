@@ -6,8 +6,12 @@ changed item: inside the window with what it looks like now, outside it as ``@re
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from gateway.lab.core.errors import Refusal
 from gateway.lab.microsoft import event_reads, items, odata, pages, prefer, series
@@ -19,11 +23,11 @@ if TYPE_CHECKING:
     from gateway.lab.microsoft.prefer import Wish
     from gateway.lab.microsoft.world import Microsoft
 
-REFUSED = ("$select", "$filter", "$expand", "$orderby", "$search", "$top", "$skip", "$count")
-_REFUSED_STRICTLY = REFUSED[:5]
+Entry = Callable[[], dict[str, Any]]
+REFUSED = ("$select", "$filter", "$expand", "$orderby", "$search")
 
 
-def gone(microsoft: Microsoft, call: Call, code: str = "syncStateNotFound") -> Refusal:
+def gone(microsoft: Microsoft, call: Call, code: str) -> Refusal:
     """Return the refusal of an expired token; a resync names where to start afresh."""
     headers = {"Location": f"{microsoft.lab.base_url}{call.path}"} if code == "resyncRequired" else {}
     return Refusal(
@@ -33,14 +37,15 @@ def gone(microsoft: Microsoft, call: Call, code: str = "syncStateNotFound") -> R
 
 def delta(microsoft: Microsoft, call: Call) -> dict[str, Any]:
     """GET calendarView/delta."""
-    for name in _REFUSED_STRICTLY:
+    for name in REFUSED:
         if name in call.query:
             raise odata.bad(f"The query parameter {name} is not supported with delta on calendarView.")
     calendar = microsoft.calendar(call)
     token = _token(microsoft, call, calendar)
     after, before = (datetime.fromisoformat(text) for text in token["window"])
     wish = prefer.of(call)
-    entries = _entries(microsoft, calendar, token, after, before, wish)
+    this = _Round(microsoft=microsoft, calendar=calendar, after=after, before=before, wish=wish)
+    entries = _entries(this, token["since"], token["until"])
     trick = pages.trick_of(microsoft)
     settings = microsoft.lab.settings
     size = max(1, min(wish.page_size or pages.DEFAULT_SIZE, settings.page_cap) - (trick == "short"))
@@ -52,7 +57,7 @@ def delta(microsoft: Microsoft, call: Call) -> dict[str, Any]:
         following = {**token, "empty": True}
         return body | {"value": [], "@odata.nextLink": _link(microsoft, call, "$skiptoken", following, trick)}
     start = max(0, skip - 1) if trick == "repeat" else skip
-    body["value"] = entries[start : skip + size]
+    body["value"] = [render() for render in entries[start : skip + size]]
     if rest:
         following = {**token, "skip": skip + size, "empty": False}
         body["@odata.nextLink"] = _link(microsoft, call, "$skiptoken", following, trick)
@@ -65,8 +70,6 @@ def delta(microsoft: Microsoft, call: Call) -> dict[str, Any]:
 
 def _link(microsoft: Microsoft, call: Call, name: str, token: dict[str, Any], trick: str) -> str:
     root = FOREIGN_HOST if trick == "foreign" else microsoft.lab.base_url
-    from urllib.parse import quote
-
     return f"{root}{call.path}?{quote(name)}={quote(microsoft.ids.seal(token), safe='')}"
 
 
@@ -99,7 +102,7 @@ def _token(microsoft: Microsoft, call: Call, calendar: Calendar) -> dict[str, An
     old = microsoft.lab.clock.true_s() - token["at_s"] > settings.delta_token_life_s
     many = calendar.seq - since > settings.delta_token_changes
     if since < calendar.token_floor or ((old or many) and not settings.never_expire_tokens):
-        raise gone(microsoft, call)
+        raise gone(microsoft, call, settings.delta_gone_code)
     return {**token, "until": newest if token["until"] is None else token["until"]}
 
 
@@ -114,96 +117,79 @@ def _newest(microsoft: Microsoft, calendar: Calendar) -> int:
     return max(numbers, default=0)
 
 
-def _entries(
-    microsoft: Microsoft,
-    calendar: Calendar,
-    token: dict[str, Any],
-    after: datetime,
-    before: datetime,
-    wish: Wish,
-) -> list[dict[str, Any]]:
-    """Return everything that a round has to tell, in the order of change."""
-    entries = []
-    for item in list(calendar.items.values()):
-        version = item.as_of(seq=token["until"])
-        if version is None:
-            continue
-        if token["since"] is None:
-            if not version.deleted:
-                entries += _whole(microsoft, calendar, item, version, after, before, wish)
-        elif version.seq > token["since"]:
-            earlier = item.as_of(seq=token["since"])
-            entries += _changed(microsoft, calendar, item, version, earlier, after, before, wish)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """What stays the same while a round is told."""
+
+    microsoft: Microsoft
+    calendar: Calendar
+    after: datetime
+    before: datetime
+    wish: Wish
+
+    def days(self, version: Version | None) -> list[tuple[str, dict[str, Any]]]:
+        """Return (original date, stored form) of what a version shows in the window; a single's is empty."""
+        if version is None or version.deleted:
+            return []
+        body = version.body
+        if series.is_master(body):
+            return series.occurring(self.microsoft, body, self.after, self.before)
+        return [("", body)] if series.overlaps(body, self.after, self.before) else []
+
+    def shown(self, item: Item, version: Version, body: dict[str, Any], day: str) -> dict[str, Any]:
+        """Render an event in full."""
+        whole = items.shown(self.microsoft, self.calendar, item, version, body, day, self.wish)
+        return {"@odata.type": "#microsoft.graph.event", **odata.trimmed(whole, "", odata.expansion(""))}
+
+    def stub(self, item: Item, version: Version, body: dict[str, Any], day: str) -> dict[str, Any]:
+        """Render an occurrence with times and ids only."""
+        return items.stub(self.microsoft, item, version, body, day, self.wish)
+
+    def removed(self, item: Item, day: str) -> Entry:
+        """Return what tells a removal."""
+        return partial(items.removed, self.microsoft, item, day, self.wish)
+
+    def whole(self, item: Item, version: Version) -> list[Entry]:
+        """Return an item as it looks in the window: nothing, itself, or a master with its occurrences."""
+        found = self.days(version)
+        stubs = self.microsoft.lab.settings.occurrences_as_stubs
+        result: list[Entry] = []
+        if found and series.is_master(version.body):
+            result.append(partial(self.shown, item, version, version.body, ""))
+        for day, body in found:
+            plain = bool(day) and body["type"] == "occurrence" and stubs
+            result.append(partial(self.stub if plain else self.shown, item, version, body, day))
+        return result
+
+    def changed(self, item: Item, version: Version, earlier: Version | None) -> list[Entry]:
+        """Return what a delta says of a changed item."""
+        was = [day for day, _body in self.days(earlier)]
+        now = {day for day, _body in self.days(version)}
+        result = self.whole(item, version)
+        if not (now and _silent(self.microsoft, item, version)):
+            result += [self.removed(item, day) for day in was if day and day not in now]
+        if not now and (was or self.microsoft.lab.settings.delta_outside_removed):
+            result.append(self.removed(item, ""))
+        return result
+
+
+def _entries(this: _Round, since: int | None, until: int) -> list[Entry]:
+    """Return everything that a round has to tell, in the order of change; rendered when a page needs it."""
+    entries: list[Entry] = []
+    found = [(item.as_of(seq=until), item) for item in this.calendar.items.values()]
+    pairs = [(version, item) for version, item in found if version is not None]
+    for version, item in sorted(pairs, key=lambda pair: pair[0].seq):
+        if since is None:
+            entries += this.whole(item, version)
+        elif version.seq > since:
+            entries += this.changed(item, version, item.as_of(seq=since))
     return entries
-
-
-def _whole(
-    microsoft: Microsoft,
-    calendar: Calendar,
-    item: Item,
-    version: Version,
-    after: datetime,
-    before: datetime,
-    wish: Wish,
-) -> list[dict[str, Any]]:
-    """Return an item as it looks inside the window: nothing, itself, or a master with its occurrences."""
-    body = version.body
-    nothing = odata.expansion("")
-
-    def shown(inner: dict[str, Any], day: str) -> dict[str, Any]:
-        whole = items.shown(microsoft, calendar, item, version, inner, day, wish)
-        return {"@odata.type": "#microsoft.graph.event", **odata.trimmed(whole, "", nothing)}
-
-    if not series.is_master(body):
-        return [shown(body, "")] if series.overlaps(body, after, before) else []
-    found = series.occurring(microsoft, body, after, before)
-    stubs = microsoft.lab.settings.occurrences_as_stubs
-    result = [shown(body, "")] if found else []
-    for day, inner in found:
-        plain = inner["type"] == "occurrence" and stubs
-        result.append(items.stub(microsoft, item, version, inner, day, wish) if plain else shown(inner, day))
-    return result
-
-
-def _changed(
-    microsoft: Microsoft,
-    calendar: Calendar,
-    item: Item,
-    version: Version,
-    earlier: Version | None,
-    after: datetime,
-    before: datetime,
-    wish: Wish,
-) -> list[dict[str, Any]]:
-    """Return what a delta says of a changed item."""
-    outside = microsoft.lab.settings.delta_outside_removed
-    was = _days(microsoft, earlier, after, before)
-    now = {} if version.deleted else _days(microsoft, version, after, before)
-    result = [] if version.deleted else _whole(microsoft, calendar, item, version, after, before, wish)
-    lost = [day for day in was if day and day not in now]
-    silent = bool(now) and _silent(microsoft, item, version)
-    result += [items.removed(microsoft, item, day, wish) for day in lost if not silent]
-    if not now and (was or outside):
-        result.append(items.removed(microsoft, item, "", wish))
-    return result
 
 
 def _silent(microsoft: Microsoft, item: Item, version: Version) -> bool:
     """Tell whether lost occurrences of this change go unmentioned; the same on every page of a round."""
     number = int.from_bytes(f"{item.key}{version.seq}".encode()[-6:], "big") * 2654435761 % 1000
     return number < 1000 * microsoft.lab.settings.delta_lost_occurrences
-
-
-def _days(
-    microsoft: Microsoft, version: Version | None, after: datetime, before: datetime
-) -> dict[str, bool]:
-    """Return the original dates by which a version shows in the window; a single event's is empty."""
-    if version is None or version.deleted:
-        return {}
-    body = version.body
-    if series.is_master(body):
-        return {day: True for day, _inner in series.occurring(microsoft, body, after, before)}
-    return {"": True} if series.overlaps(body, after, before) else {}
 
 
 def events_delta(microsoft: Microsoft, call: Call) -> dict[str, Any]:

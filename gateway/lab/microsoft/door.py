@@ -90,7 +90,7 @@ class GraphDoor:
         if operation.request:
             self.microsoft.api.coverage.note(operation.request, call.body)
         if operation.name == "graph.$batch":
-            return batch.run(self, call)
+            return batch.run(self, self.lab, call)
         applied = prefer.of(call).applied
         result = room(self.microsoft, call)
         answer = result if isinstance(result, Answer) else None

@@ -71,24 +71,35 @@ def _page(
     wanted = odata.expansion(call.one("$expand"))
     if call.one("$search"):
         raise odata.bad("$search is not supported for events.")
-    shown = [items.shown(microsoft, calendar, *row, wish) for row in rows]
-    if call.one("$filter"):
-        test, extended = odata.condition(call.one("$filter"))
-        if extended and not markers:
-            raise odata.bad("The filter on extended properties is not supported for this resource.")
-        plain = prefer.of_default()
-        kept = []
-        for row, item in zip(rows, shown, strict=True):
-            if test(items.shown(microsoft, calendar, *row, plain)):
-                kept.append(item)
-        shown = kept
-    shown = odata.ordered(shown, call.one("$orderby") or order)
-    page = pages.listed(microsoft, call, shown, wish.page_size)
+    kept = _kept(microsoft, call, calendar, rows, markers=markers, order=call.one("$orderby") or order)
+    page = pages.listed(microsoft, call, kept, wish.page_size)
     always = microsoft.lab.settings.markers_always
+    found: list[Row] = page["value"]
     page["value"] = [
-        odata.trimmed(item, call.one("$select"), wanted, markers=always) for item in page["value"]
+        odata.trimmed(
+            items.shown(microsoft, calendar, *row, wish), call.one("$select"), wanted, markers=always
+        )
+        for row in found
     ]
     return {"@odata.context": f"{microsoft.root()}/$metadata#events", **page}
+
+
+def _kept(
+    microsoft: Microsoft, call: Call, calendar: Calendar, rows: list[Row], *, markers: bool, order: str
+) -> list[Row]:
+    """Return the rows that $filter leaves, in the order that is asked for; both look at UTC times."""
+    test, names = odata.condition(call.one("$filter")) if call.one("$filter") else (None, frozenset[str]())
+    if odata.is_extended(names) and not markers:
+        raise odata.bad("The filter on extended properties is not supported for this resource.")
+    if test is None and not order:
+        return rows
+    if names | odata.order_names(order) <= items.SKETCHED:
+        pairs = [(items.sketch(row[1], row[2], row[3]), row) for row in rows]
+    else:
+        plain = prefer.of_default()
+        pairs = [(items.shown(microsoft, calendar, *row, plain), row) for row in rows]
+    left = [pair for pair in pairs if test is None or test(pair[0])]
+    return [row for _sketch, row in odata.ordered(left, order)]
 
 
 def listed(microsoft: Microsoft, call: Call) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from gateway.lab.core.calls import Answer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _TIMES = ("start", "end", "isAllDay", "recurrence")
 _TRANSACTION_CAP = 255
+_OFFSET = re.compile(r"T.*(Z|[+-]\d\d:\d\d)$")
 STALE = "Your request can't be completed. The change key passed in the request doesn't match the current one."
 
 
@@ -42,6 +44,10 @@ def create(microsoft: Microsoft, call: Call) -> Answer:
 def _ignored(microsoft: Microsoft, call: Call) -> None:
     for name in sorted(set(call.body) & event_rules.READ_ONLY):
         microsoft.lab.journal.warning(call, f"the real service ignores the read-only field {name!r}")
+    for name in ("start", "end"):
+        text = str((call.body.get(name) or {}).get("dateTime", ""))
+        if _OFFSET.search(text):
+            microsoft.lab.journal.warning(call, f"{name}.dateTime carries an offset beside its zone")
 
 
 def _same(body: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.lab.core.errors import Refusal
 from gateway.lab.core.faults import Kind, Scene
-from gateway.lab.microsoft import person, series
+from gateway.lab.microsoft import delta, person, series
 
 if TYPE_CHECKING:
     from gateway.lab.core.calls import Answer, Call
@@ -79,18 +79,6 @@ def _claims(scene: Scene) -> Answer:
     return answer
 
 
-def _gone(code: str) -> Callable[[Scene], Answer]:
-    def before(scene: Scene) -> Answer:
-        answer = scene.door.refuse(
-            scene.call, status=410, reason=code, message="The sync state generation is not found."
-        )
-        if code == "resyncRequired":
-            answer.headers["Location"] = scene.call.path
-        return answer
-
-    return before
-
-
 def calendar_at(microsoft: Microsoft, scene: Scene) -> Calendar:
     """Return the calendar that a call concerns; raises Refusal."""
     call = scene.call
@@ -122,6 +110,17 @@ def graph_kinds(microsoft: Microsoft) -> list[Kind]:
             calendar.lag_s = scene.number("seconds", 2.0)
             calendar.lag_until_s = microsoft.lab.clock.true_s() + calendar.lag_s
 
+    def gone(code: str) -> Callable[[Scene], Answer]:
+        def before(scene: Scene) -> Answer:
+            refusal = delta.gone(microsoft, scene.call, code)
+            answer = scene.door.refuse(
+                scene.call, status=refusal.status, reason=refusal.reason, message=refusal.message
+            )
+            answer.headers |= refusal.headers
+            return answer
+
+        return before
+
     def page(name: str, text: str, applies: Callable[[Call], bool] = _paged) -> Kind:
         return Kind(name=f"graph_page_{name}", text=text, before=trick(name), after=untrick, applies=applies)
 
@@ -135,19 +134,19 @@ def graph_kinds(microsoft: Microsoft) -> list[Kind]:
         Kind(
             name="graph_410_state",
             text="410 syncStateNotFound at a delta link",
-            before=_gone("syncStateNotFound"),
+            before=gone("syncStateNotFound"),
             applies=lambda call: _delta(call) and "$deltatoken" in call.query,
         ),
         Kind(
             name="graph_410_resync",
             text="410 resyncRequired at a delta link",
-            before=_gone("resyncRequired"),
+            before=gone("resyncRequired"),
             applies=lambda call: _delta(call) and "$deltatoken" in call.query,
         ),
         Kind(
             name="graph_410_paging",
             text="410 in the middle of a delta's pages",
-            before=_gone("syncStateNotFound"),
+            before=gone("syncStateNotFound"),
             applies=lambda call: _delta(call) and "$skiptoken" in call.query,
         ),
         Kind(

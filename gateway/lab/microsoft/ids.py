@@ -34,11 +34,11 @@ class Sealer:
     def _mark(self, raw: bytes) -> bytes:
         return hmac.new(self._secret, raw, hashlib.sha512).digest()[:36]
 
-    def _veil(self, mark: bytes, raw: bytes) -> bytes:
-        stream = b""
-        while len(stream) < len(raw):
-            stream += hashlib.sha256(mark + len(stream).to_bytes(4, "big")).digest()
-        return bytes(one ^ other for one, other in zip(raw, stream, strict=False))
+    @staticmethod
+    def _veil(mark: bytes, raw: bytes) -> bytes:
+        size = len(raw)
+        stream = hashlib.shake_256(mark).digest(size)
+        return (int.from_bytes(raw, "big") ^ int.from_bytes(stream, "big")).to_bytes(size, "big")
 
     def seal(self, value: Any, prefix: str = "") -> str:
         """Return an opaque text for a JSON value; the same value gives the same text."""

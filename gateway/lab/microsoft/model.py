@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-VERSIONS_KEPT = 8
+VERSIONS_KEPT = 20
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 COLORS = {
     "auto": "",
@@ -136,6 +136,8 @@ class Registration:
     roles: list[str]
     mailboxes: list[str] = field(default_factory=list)
     """Only these mailboxes; empty: all of the tenant."""
+    certificate_key: str = ""
+    """Public key (PEM) of its certificate; empty: it has a secret only."""
 
 
 @dataclass(slots=True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.lab.core.errors import Refusal
 from gateway.lab.microsoft.event_rules import property_id
 
+T = TypeVar("T")
 Test = Callable[[dict[str, Any]], bool]
 _TOKEN = re.compile(
     r"""\s*('(?:[^']|'')*'|[()]|,|:|[A-Za-z_@][\w.@]*(?:/[A-Za-z_@][\w.@]*)*|-?\d[\w.:+\-]*)""",
@@ -50,8 +51,8 @@ class _Reader:
             self.tokens.append(match[1])
             place = match.end()
         self.place = 0
-        self.extended = False
-        """True when the expression looks at extended properties."""
+        self.names: set[str] = set()
+        """The properties that the expression looks at."""
 
     def peek(self) -> str:
         return self.tokens[self.place] if self.place < len(self.tokens) else ""
@@ -103,6 +104,7 @@ class _Reader:
             raise bad(f"Invalid filter clause: {operator!r} is no operator.")
         wanted = literal(self.take())
         compare = _COMPARE[operator]
+        self.names.add(name.partition("/")[0])
         if name == "id":
             return lambda item: compare(_identifier(item.get("id")), _identifier(wanted))
         return lambda item: compare(_value(item, name), wanted)
@@ -113,12 +115,13 @@ class _Reader:
         self.take(",")
         part = str(literal(self.take()))
         self.take(")")
+        self.names.add(path.partition("/")[0])
         return lambda item: _FUNCTIONS[name](str(_value(item, path) or ""), part)
 
     def any_of(self, collection: str) -> Test:
         if collection not in _EXTENDED and collection != "categories":
             raise bad(f"Invalid filter clause: any() of {collection!r}.")
-        self.extended = self.extended or collection in _EXTENDED
+        self.names.add(collection)
         self.take("(")
         variable = self.take()
         self.take(":")
@@ -164,11 +167,16 @@ def _value(item: dict[str, Any], path: str) -> Any:
     return value
 
 
-def condition(text: str) -> tuple[Test, bool]:
-    """Return a test for events, and whether it looks at extended properties; raises Refusal 400."""
+def condition(text: str) -> tuple[Test, frozenset[str]]:
+    """Return a test for events, and the properties that it looks at; raises Refusal 400."""
     reader = _Reader(text)
     test = reader.whole()
-    return test, reader.extended
+    return test, frozenset(reader.names)
+
+
+def is_extended(names: frozenset[str]) -> bool:
+    """Tell whether extended properties are among the names."""
+    return bool(names & set(_EXTENDED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,13 +252,22 @@ def number(text: str, name: str, default: int, most: int) -> int:
     return int(text)
 
 
-def ordered(items: list[dict[str, Any]], text: str) -> list[dict[str, Any]]:
-    """Return events in the order that $orderby names; raises Refusal 400."""
+def order_names(text: str) -> frozenset[str]:
+    """Return the properties that $orderby looks at."""
+    return frozenset(
+        part.strip().partition(" ")[0].partition("/")[0] for part in text.split(",") if part.strip()
+    )
+
+
+def ordered(pairs: list[tuple[dict[str, Any], T]], text: str) -> list[tuple[dict[str, Any], T]]:
+    """Return (event, anything) pairs in the order that $orderby names; raises Refusal 400."""
     for part in reversed([part.strip() for part in text.split(",") if part.strip()]):
         path, _, direction = part.partition(" ")
         if direction.strip() not in {"", "asc", "desc"}:
             raise bad(f"Invalid $orderby: {part[:80]!r}.")
-        items = sorted(
-            items, key=lambda item: str(_value(item, path) or ""), reverse=direction.strip() == "desc"
-        )
-    return items
+
+        def key(pair: tuple[dict[str, Any], T], path: str = path) -> str:
+            return str(_value(pair[0], path) or "")
+
+        pairs = sorted(pairs, key=key, reverse=direction.strip() == "desc")
+    return pairs

@@ -39,9 +39,7 @@ def link(microsoft: Microsoft, call: Call, changes: dict[str, str], trick: str =
     return f"{root}{call.path}?{text}"
 
 
-def listed(
-    microsoft: Microsoft, call: Call, items: list[dict[str, Any]], page_size: int = 0
-) -> dict[str, Any]:
+def listed(microsoft: Microsoft, call: Call, items: list[Any], page_size: int = 0) -> dict[str, Any]:
     """Return one page of a list by $top and $skip, with ``@odata.nextLink`` unless it is the last."""
     trick = trick_of(microsoft)
     top = odata.number(call.one("$top"), "$top", page_size or DEFAULT_SIZE, SIZE_CAP)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gateway.lab.core.errors import EngineFailed, Refusal, RuleRefused
-from gateway.lab.microsoft import patterns, times
+from gateway.lab.microsoft import pages, patterns, times
 from gateway.lab.microsoft.model import Calendar, Item, Version
 
 if TYPE_CHECKING:
@@ -112,6 +112,9 @@ def find(microsoft: Microsoft, call: Call, *, write: bool = False) -> Found:
         )
     item = calendar.items.get(ref.key) if calendar and fits and not calendar.deleted else None
     if calendar is None or item is None or item.now.deleted or ref.generation not in {None, item.generation}:
+        raise Refusal(404, "ErrorItemNotFound", GONE)
+    cut_s = pages.cut_s(microsoft, calendar)
+    if call.verb == "GET" and cut_s is not None and item.as_of(at_s=cut_s) is None:
         raise Refusal(404, "ErrorItemNotFound", GONE)
     return named_day(microsoft, calendar, item, ref.day)
 

@@ -6,7 +6,7 @@ Stored form: {"local": "2026-12-01T10:00:00", "zone": IANA name, "name": the nam
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -70,7 +70,7 @@ def fraction(value: datetime) -> str:
     return f"{value:%Y-%m-%dT%H:%M:%S}.0000000"
 
 
-def rendered(stored: dict[str, str], view: ZoneInfo, view_name: str, *, all_day: bool) -> dict[str, str]:
+def rendered(stored: dict[str, str], view: tzinfo, view_name: str, *, all_day: bool) -> dict[str, str]:
     """Return a dateTimeTimeZone for an answer; an all-day one is midnight in UTC whatever the view."""
     if all_day:
         return {"dateTime": fraction(datetime.fromisoformat(stored["local"])), "timeZone": "UTC"}

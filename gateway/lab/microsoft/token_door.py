@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote
 from gateway.lab.core.calls import Answer, Call
 from gateway.lab.core.errors import Refusal
 from gateway.lab.core.tokens import challenge_of
-from gateway.lab.microsoft import entra
+from gateway.lab.microsoft import assertions, entra
 from gateway.lab.microsoft.model import guid
 from gateway.lab.microsoft.world import GRAPH
 
@@ -26,7 +26,16 @@ _FIELDS = {
     "refresh_token": {"refresh_token"},
     "client_credentials": set[str](),
 }
-_SHARED = {"grant_type", "client_id", "client_secret", "scope", "client_info", "claims"}
+_SHARED = {
+    "grant_type",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+    "scope",
+    "client_info",
+    "claims",
+}
 _IGNORED_PREFIXES = ("x-client-", "x-app-", "x-ms-")
 
 
@@ -86,6 +95,11 @@ class TokenDoor:
             raise Refusal(
                 400, "unauthorized_client", "AADSTS700016: Application was not found in the directory."
             )
+        if form.get("client_assertion"):
+            if form.get("client_assertion_type") != assertions.KIND:
+                raise Refusal(400, "invalid_request", "AADSTS700027: client_assertion_type is wrong.")
+            assertions.check(self.microsoft, client_id, call.path, form["client_assertion"])
+            return client
         if not secret:
             raise Refusal(401, "invalid_client", "AADSTS7000218: The request must contain 'client_secret'.")
         if client.client_secret != secret:

@@ -42,7 +42,17 @@ from msgraph.graph_request_adapter import options
 from msgraph_core import GraphClientFactory
 
 from gateway.lab.app import make_lab
-from tests.contract.lab.graph_client import ADA, CLIENT_ID, CLIENT_SECRET, EXPAND, MARKER, REDIRECT, Microsoft
+from gateway.lab.core.identity import new_key
+from tests.contract.lab.graph_client import (
+    ADA,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    EXPAND,
+    MARKER,
+    REDIRECT,
+    WRITE,
+    Microsoft,
+)
 from tests.contract.lab.lab_client import _query
 
 
@@ -142,6 +152,31 @@ async def test_msal_signs_a_program_in_and_sees_only_its_mailboxes(secure: tuple
         reply = await lab.request("GET", f"/v1.0/users/{who}/calendars", headers=headers)
         assert reply.status == status
     assert (await lab.request("GET", "/v1.0/me/calendars", headers=headers)).status == 400
+
+
+async def test_msal_signs_a_program_in_by_certificate_and_a_foreign_key_is_refused(
+    secure: tuple[Microsoft, str],
+) -> None:
+    lab, ca = secure
+    private, public = new_key()
+    stranger, _ = new_key()
+    await lab.control(
+        "POST", "microsoft/registrations", client_id=CLIENT_ID, roles=[WRITE], certificate_key=public
+    )
+    tenant = await lab.tenant()
+
+    def ask(key: str) -> Any:
+        app = msal.ConfidentialClientApplication(
+            CLIENT_ID,
+            client_credential={"private_key": key, "thumbprint": "A1" * 20},
+            authority=f"{lab.base}/{tenant}",
+            instance_discovery=False,
+            verify=ca,
+        )
+        return app.acquire_token_for_client(["https://graph.microsoft.com/.default"])
+
+    assert "access_token" in await asyncio.to_thread(ask, private)
+    assert (await asyncio.to_thread(ask, stranger))["error"] == "invalid_client"
 
 
 class _Known:

@@ -198,3 +198,28 @@ async def test_a_lagging_read_misses_a_write_and_the_next_delta_tells_it(graph: 
     assert items == []
     await ms.advance(6)
     assert [item["subject"] for item in (await graph.delta(link))[0]] == ["Visit"]
+
+
+async def test_a_change_between_two_pages_loses_nothing_and_comes_again(graph: Graph, ms: Microsoft) -> None:
+    await ms.set(empty_page_chance=0.0)
+    made = [await graph.create(timed(f"2026-12-0{day}")) for day in range(1, 8)]
+    first = await graph.call("GET", PATH, **WINDOW)
+    for item in made[:2]:
+        await graph.ok("PATCH", events("", item["id"]), {"subject": "New"})
+    await graph.ok("DELETE", events("", made[2]["id"]))
+    items, link, _ = await graph.rest(first)
+    assert {item["id"] for item in items} == {item["id"] for item in made}
+    later, _ = await graph.delta(link)
+    assert removed(later) == {made[2]["id"]}
+    assert {item["id"] for item in later if item.get("subject") == "New"} == {item["id"] for item in made[:2]}
+
+
+async def test_an_expired_token_may_ask_for_a_resync_with_a_fresh_address(
+    graph: Graph, ms: Microsoft
+) -> None:
+    await ms.set(delta_gone_code="resyncRequired")
+    _, link, _ = await graph.pages(PATH, **WINDOW)
+    await ms.control("POST", "microsoft/expire-delta-tokens")
+    reply = await graph.follow(link)
+    assert (reply.status, error_of(reply)) == (410, "resyncRequired")
+    assert reply.headers["Location"] == f"{ms.base}/v1.0/{PATH}"

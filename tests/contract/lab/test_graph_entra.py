@@ -227,3 +227,9 @@ async def test_application_sign_in_needs_the_tenant_and_the_default_scope(ms: Mi
     assert answer.status == 200
     ungranted = Graph(ms, answer.body["access_token"])
     assert (await ungranted.call("GET", f"users/{ADA}/events")).status == 403
+
+
+async def test_dropped_pkce_is_a_mutation_that_shows(ms: Microsoft) -> None:
+    await ms.set(drop_pkce=True)
+    back, _ = await ms.sign_in()
+    assert (await ms.exchange(back["code"], "anything")).status == 200

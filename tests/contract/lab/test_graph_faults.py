@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import sys
 from pathlib import Path
@@ -55,10 +56,8 @@ async def test_a_write_of_unknown_outcome_is_answered_by_its_transaction(ms: Mic
     for kind in ("reset_after", "504_after", "duplicate_commit"):
         body = timed(transactionId=f"try-{kind}")
         await ms.fault(kind, operation="graph.events.create")
-        try:
+        with contextlib.suppress(aiohttp.ClientError):
             await graph.call("POST", "me/events", body)
-        except aiohttp.ClientError:
-            pass
         await graph.create(body)
     items, _, _ = await graph.pages("me/events")
     assert len(items) == 3
@@ -270,3 +269,29 @@ async def test_the_command_starts_it(tmp_path: Path) -> None:
     finally:
         process.terminate()
         await process.wait()
+
+
+async def test_assumptions_have_another_setting(ms: Microsoft, graph: Graph) -> None:
+    window = {"startDateTime": "2026-12-01T00:00:00Z", "endDateTime": "2027-01-01T00:00:00Z"}
+    await ms.set(
+        occurrences_as_stubs=False, windows_zone_names=False, folder_names_unique=False, wipe_exceptions=False
+    )
+    for _ in range(2):
+        assert (await graph.call("POST", "me/calendars", {"name": "Room"})).status == 201
+    made = await graph.create(weekly())
+    assert made["originalStartTimeZone"] == "Europe/Berlin"
+    items, _, _ = await graph.pages("me/calendarView/delta", **window)
+    assert {item["subject"] for item in items} == {"Visit"}
+    one = next(item["id"] for item in items if item["type"] == "occurrence")
+    await graph.ok("DELETE", events("", one))
+    await graph.ok("PATCH", events("", made["id"]), {"end": timed(end="11:30")["end"]})
+    assert len((await graph.pages(f"{events('', made['id'])}/instances", **window))[0]) == 3
+
+
+async def test_a_notification_may_come_before_the_item_is_readable(ms: Microsoft, graph: Graph) -> None:
+    await ms.fault("graph_early_notification", params={"seconds": 5})
+    made = await graph.create()
+    assert (await graph.call("GET", events("", made["id"]))).status == 404
+    assert (await graph.pages("me/events"))[0] == []
+    await ms.advance(6)
+    assert (await graph.call("GET", events("", made["id"]))).status == 200
