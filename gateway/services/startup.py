@@ -116,8 +116,13 @@ def open_sealer(db: Database, settings: Settings) -> Sealer:
     Raises:
         StoreUnusable: no key, a malformed key, or the key of another database.
     """
+    is_known = db.read(has_canary)
+    has_file = settings.secret_key_path.exists() or settings.secret_keys or settings.secret_keys_file
+    if is_known and settings.is_sqlite and not has_file:
+        # A fresh key would open nothing and lie where the lost one belongs.
+        raise StoreUnusable(f"{settings.secret_key_path} is missing; put it back from where it is kept.")
     sealer = Sealer(load_keys(settings))
-    if db.read(has_canary):
+    if is_known:
         db.read(ensure_canary, sealer)
     else:
         db.write(ensure_canary, sealer)

@@ -23,6 +23,11 @@ _MASKED_HREF = re.compile(r"[0-9a-f]{40}\.ics")
 _SUFFIX = re.compile(r"(:masked)?(?::listing-(\d{1,18}))?$")
 
 
+def is_masked_href(href: str) -> bool:
+    """Return whether an object's name looks like that of a masked one."""
+    return _MASKED_HREF.fullmatch(href) is not None
+
+
 class Seen(Protocol):
     """What decides how an object is shown."""
 
@@ -52,9 +57,14 @@ class View:
     @classmethod
     def of(cls, tx: Transaction, principal: Principal, entry: HomeEntry) -> View:
         """Return the view that a person has of a calendar."""
-        is_masked = entry.level < Level.MANAGE and entry.resource.owner_id != principal.id
+        is_masked = cls.masks(principal, entry)
         key = masks.key_of(tx, principal, entry.resource) if is_masked else b""
         return cls(principal=principal, entry=entry, is_masked=is_masked, key=key)
+
+    @staticmethod
+    def masks(principal: Principal, entry: HomeEntry) -> bool:
+        """Return whether private objects of others are masked for this person."""
+        return entry.level < Level.MANAGE and entry.resource.owner_id != principal.id
 
     def hides(self, seen: Seen) -> bool:
         """Return whether she sees this object as busy time only."""
@@ -85,7 +95,7 @@ class View:
         found = reading.by_href(tx, self.entry.calendar_id, href)
         if found is not None:
             return None if self.hides(found) else found
-        if not self.is_masked or not _MASKED_HREF.fullmatch(href):
+        if not self.is_masked or not is_masked_href(href):
             return None
         for summary in reading.private(tx, self.entry.calendar_id):
             if self.hides(summary) and hmac.compare_digest(self.masked_href(summary.uid), href):
