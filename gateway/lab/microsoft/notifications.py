@@ -45,7 +45,7 @@ class Notifier:
         """Tell every live subscription of a calendar."""
         subscriptions.prune(self.microsoft)
         for item in list(self.microsoft.state.subscriptions.values()):
-            if item.calendar != change.calendar.key:
+            if item.email != change.calendar.owner or item.calendar not in {"", change.calendar.key}:
                 continue
             if item.grant and item.grant not in self.lab.tokens.grants:
                 self.lifecycle(item, "subscriptionRemoved")
