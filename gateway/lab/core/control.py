@@ -241,6 +241,8 @@ class Control:
         self.lab.faults.fired.clear()
         self.lab.buckets.clear()
         self.lab.webhooks.sent.clear()
+        for forget in self.lab.on_reset:
+            forget()
         return self.status({})
 
     def expire_tokens(self, body: dict[str, Any]) -> dict[str, Any]:

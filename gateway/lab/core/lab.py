@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.lab.core.clock import Clock
@@ -41,6 +42,8 @@ class Lab:
         self._tokens = Part(Tokens)
         self.state.parts |= {"identity": self._identity, "tokens": self._tokens}
         self.webhooks = Deliverer(self.settings, self.faults)
+        self.on_reset: list[Callable[[], None]] = []
+        """What providers remember outside the state and forget at a reset."""
         self.base_url = "http://127.0.0.1"
         """Where the laboratory listens; known after its start."""
 

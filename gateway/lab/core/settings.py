@@ -105,6 +105,9 @@ class Settings:
         0.5, "thread", "chance that a deleted occurrence is missing in a delta without a removal notice"
     )
     occurrences_as_stubs: bool = _switch(True, "thread", "a delta shows occurrences with times and ids only")
+    mailbox_wide_events: bool = _switch(
+        True, "official", "me/events, listed or watched, means all own calendars; else the default one"
+    )
     view_days: float = _switch(1825.0, "thread", "longest span of calendarView")
     view_marker_filter: bool = _switch(
         False, "assumption", "calendarView may be filtered by extended properties; else 400"

@@ -42,7 +42,7 @@ class GraphDoor:
         key = self._flight_key(call)
         self.microsoft.in_flight[key] = call.notes["in_flight"] = self.microsoft.in_flight.get(key, 0) + 1
         await asyncio.sleep(self.lab.settings.graph_latency_s)
-        if call.operation in {"graph.subscriptions.create", "graph.$batch"}:
+        if call.token is not None and call.operation in {"graph.subscriptions.create", "graph.$batch"}:
             await subscriptions.shake_hands(self.microsoft, call)
 
     def leave(self, call: Call) -> None:

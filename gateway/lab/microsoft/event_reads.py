@@ -103,10 +103,11 @@ def _kept(
 
 
 def listed(microsoft: Microsoft, call: Call) -> dict[str, Any]:
-    """GET events: single events and masters; of the default calendar when none is named."""
+    """GET events: single events and masters; of the whole mailbox when no calendar is named."""
     calendar = microsoft.calendar(call)
     rows: list[Row] = [(item, version, version.body, "") for item, version in visible(microsoft, calendar)]
-    if "calendar_id" not in call.path_args and "calendar" not in call.path.split("/"):
+    named = "calendar_id" in call.path_args or "calendar" in call.path.split("/")
+    if not named and microsoft.lab.settings.mailbox_wide_events:
         box = microsoft.with_mailbox(call)
         others = [
             other

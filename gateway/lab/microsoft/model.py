@@ -109,7 +109,7 @@ class Mailbox:
 
 @dataclass(slots=True, kw_only=True)
 class Subscription:
-    """A subscription to the events of one calendar."""
+    """A subscription to the events of one calendar, or of a mailbox."""
 
     id: str
     email: str
@@ -117,6 +117,7 @@ class Subscription:
     grant: str
     resource: str
     calendar: str
+    """Key of the calendar; empty: all calendars of the mailbox."""
     change_types: list[str]
     url: str
     lifecycle_url: str

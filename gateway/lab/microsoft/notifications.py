@@ -40,12 +40,19 @@ class Notifier:
         self.receivers: dict[str, _Receiver] = defaultdict(_Receiver)
         self._waiting: dict[str, list[tuple[Subscription, dict[str, Any]]]] = defaultdict(list)
         self._missed: dict[str, Subscription] = {}
+        self.lab.on_reset.append(self.forget)
+
+    def forget(self) -> None:
+        """Start without receivers and without anything to send."""
+        self.receivers.clear()
+        self._waiting.clear()
+        self._missed.clear()
 
     def changed(self, change: Change) -> None:
         """Tell every live subscription of a calendar."""
         subscriptions.prune(self.microsoft)
         for item in list(self.microsoft.state.subscriptions.values()):
-            if item.calendar != change.calendar.key:
+            if item.email != change.calendar.owner or item.calendar not in {"", change.calendar.key}:
                 continue
             if item.grant and item.grant not in self.lab.tokens.grants:
                 self.lifecycle(item, "subscriptionRemoved")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gateway.lab.microsoft.world import Microsoft
 
 _DIGIT = {"free": 0, "workingElsewhere": 0, "unknown": 0, "tentative": 1, "busy": 2, "oof": 3}
+_DAY = timedelta(days=1)
 _HIDDEN = {"private", "confidential", "personal"}
 
 
@@ -73,15 +74,20 @@ def _one(
             address, "ErrorMailRecipientNotFound", "Unable to resolve e-mail address to an AD object."
         )
     calendar = microsoft.default_calendar(box.email)
-    rows = event_reads.rows_between(microsoft, calendar, after, before)
+    # An all-day event is busy on the day of its own zone, while views compare it in UTC.
+    near = event_reads.rows_between(microsoft, calendar, after - _DAY, before + _DAY)
+    rows = [
+        body
+        for _item, _version, body, _day in near
+        if times.instant(body["start"]) < before and times.instant(body["end"]) > after
+    ]
     if len(rows) > microsoft.lab.settings.schedule_items:
         return _error(address, "5006", "The result set contains too many calendar entries.")
     items = []
     digits = [0] * -(-int((before - after).total_seconds()) // (60 * interval))
     step = timedelta(minutes=interval)
-    for _item, _version, body, _day in rows:
-        all_day = bool(body["isAllDay"])
-        start, end = times.edge(body["start"], all_day=all_day), times.edge(body["end"], all_day=all_day)
+    for body in rows:
+        start, end = times.instant(body["start"]), times.instant(body["end"])
         for number in range(len(digits)):
             low = after + number * step
             if start < low + step and end > low:

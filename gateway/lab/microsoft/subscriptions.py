@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _STATE_CAP = 128
 _URLS = ("notificationUrl", "lifecycleNotificationUrl")
 _RESOURCE = re.compile(
-    r"(?:v1\.0/)?(?:me|users/(?P<user_id>[^/]+))/(?:events|calendar/events|calendars/(?P<calendar_id>.+)/events)",
+    r"(?:v1\.0/)?(?:me|users/(?P<user_id>[^/]+))/(?:(?P<wide>events)|calendar/events|calendars/(?P<calendar_id>.+)/events)",
     re.IGNORECASE,
 )
 """An id may hold slashes, encoded or not."""
@@ -124,7 +124,7 @@ def create(microsoft: Microsoft, call: Call) -> Answer:
     kinds = str(body["changeType"]).split(",")
     if not set(kinds) <= {"created", "updated", "deleted"}:
         raise Refusal(400, "ValidationError", "changeType: created, updated, deleted.")
-    calendar = _watched(microsoft, call, str(body["resource"]))
+    calendar, wide = _watched(microsoft, call, str(body["resource"]))
     expires_at_s = _expiry(microsoft, body["expirationDateTime"])
     prune(microsoft)
     mine = [item for item in microsoft.state.subscriptions.values() if item.email == calendar.owner]
@@ -140,7 +140,7 @@ def create(microsoft: Microsoft, call: Call) -> Answer:
         client_id=call.token.client_id if call.token else "",
         grant=call.token.grant if call.token else "",
         resource=str(body["resource"]),
-        calendar=calendar.key,
+        calendar="" if wide else calendar.key,
         change_types=kinds,
         url=body["notificationUrl"],
         lifecycle_url=body.get("lifecycleNotificationUrl") or "",
@@ -153,12 +153,14 @@ def create(microsoft: Microsoft, call: Call) -> Answer:
     return Answer(status=201, body=_shown(microsoft, subscription))
 
 
-def _watched(microsoft: Microsoft, call: Call, resource: str) -> Calendar:
-    """Return the calendar behind a subscription's resource; raises Refusal 400, 403 or 404."""
+def _watched(microsoft: Microsoft, call: Call, resource: str) -> tuple[Calendar, bool]:
+    """Return the calendar behind a resource, and whether its whole mailbox is meant; raises Refusal."""
     match = _RESOURCE.fullmatch(resource.strip("/"))
     if match is None:
         raise Refusal(400, "ExtensionError", f"The resource {resource[:100]!r} is not supported.")
-    arguments = {name: unquote(value) for name, value in match.groupdict().items() if value}
+    found = match.groupdict()
+    wide = bool(found.pop("wide")) and microsoft.lab.settings.mailbox_wide_events
+    arguments = {name: unquote(value) for name, value in found.items() if value}
     kept, call.path_args = call.path_args, arguments
     try:
         calendar = microsoft.calendar(call)
@@ -167,7 +169,7 @@ def _watched(microsoft: Microsoft, call: Call, resource: str) -> Calendar:
         call.path_args = kept
     if calendar.owner != box.email:
         raise Refusal(403, "ErrorAccessDenied", "Shared folders can be watched by applications only.")
-    return calendar
+    return calendar, wide
 
 
 def _expiry(microsoft: Microsoft, text: Any) -> float:

@@ -14,6 +14,8 @@ import pytest
 
 from gateway.lab.app import make_lab
 from gateway.lab.core.settings import Settings
+from gateway.lab.microsoft.description import GraphDescription
+from gateway.lab.microsoft.rooms import ROOMS
 from tests.contract.lab.graph_client import (
     ADA,
     EXPAND,
@@ -295,3 +297,54 @@ async def test_a_notification_may_come_before_the_item_is_readable(ms: Microsoft
     assert (await graph.pages("me/events"))[0] == []
     await ms.advance(6)
     assert (await graph.call("GET", events("", made["id"]))).status == 200
+
+
+async def test_every_fault_of_graph_can_fire(ms: Microsoft) -> None:
+    await ms.control("POST", "clock", set="2026-11-21T12:00:00Z", freeze=True)
+    graph = await ms.graph()
+    await ms.set(webhook_http=True, skip_handshake=True, empty_page_chance=0.0, graph_latency_s=0.0)
+    room = await graph.ok("POST", "me/calendars", {"name": "Room"})
+    window = {"startDateTime": "2026-12-01T00:00:00Z", "endDateTime": "2027-01-01T00:00:00Z"}
+    subscription = {
+        "changeType": "created",
+        "resource": "me/events",
+        "notificationUrl": "http://127.0.0.1:1/x",
+        "expirationDateTime": "2026-11-23T00:00:00Z",
+    }
+
+    async def tour(kind: str, number: int) -> None:
+        for day in range(1, 6):
+            await graph.create(timed(f"2026-12-0{day}"))
+        _, link, _ = await graph.pages("me/calendarView/delta", **window)
+        page = await graph.call("GET", "me/calendarView/delta", **window)
+        made = await graph.create(calendar=room["id"])
+        watch = await graph.ok("POST", "subscriptions", subscription)
+        await ms.fault(kind)
+        with contextlib.suppress(aiohttp.ClientError, ValueError):
+            await graph.follow(link)
+            await graph.follow(page.body["@odata.nextLink"])
+            await graph.call("POST", "me/events", timed(transactionId=f"t{number}"))
+            headers = {"If-Match": made["@odata.etag"]}
+            await graph.call("PATCH", events(room["id"], made["id"]), {"subject": "x"}, headers=headers)
+            await graph.call("POST", "subscriptions", subscription)
+            until = {"expirationDateTime": subscription["expirationDateTime"]}
+            await graph.call("PATCH", f"subscriptions/{watch['id']}", until)
+        await ms.control("DELETE", "faults")
+        if kind == "graph_person_deletes_calendar":
+            room.update(await graph.ok("POST", "me/calendars", {"name": f"Room {number}"}))
+
+    kinds = [name for name in (await ms.control("GET", "faults"))["kinds"] if name.startswith("graph_")]
+    for number, kind in enumerate(kinds):
+        await tour(kind, number)
+        await ms.advance(10)
+    assert len(kinds) > 35
+    assert [name for name in kinds if not (await ms.fired()).get(name)] == []
+
+
+def test_every_method_of_the_description_has_a_room_or_is_named_as_missing() -> None:
+    assert GraphDescription().names - set(ROOMS) == {
+        "graph.events.dismissReminder",
+        "graph.events.forward",
+        "graph.events.snoozeReminder",
+        "graph.findMeetingTimes",
+    }

@@ -267,3 +267,15 @@ async def test_busy_times_are_told_per_address_and_errors_stand_inside_the_answe
     assert (await graph.call("POST", "me/calendar/getSchedule", many)).status == 400
     personal = await ms.graph("eve@personal.example")
     assert (await personal.call("POST", "me/calendar/getSchedule", body)).status == 403
+
+
+async def test_an_all_day_event_is_busy_on_the_day_of_its_own_zone(graph: Graph) -> None:
+    await graph.create(all_day(showAs="oof"))
+    body = {
+        "schedules": ["ada@example.org"],
+        "startTime": {"dateTime": "2026-11-30T22:00:00", "timeZone": "UTC"},
+        "endTime": {"dateTime": "2026-12-01T00:00:00", "timeZone": "UTC"},
+        "availabilityViewInterval": 60,
+    }
+    found = (await graph.ok("POST", "me/calendar/getSchedule", body))["value"][0]
+    assert found["availabilityView"] == "03"

@@ -327,3 +327,17 @@ async def test_refused_creations_and_renewals_as_faults(
     await ms.fault("graph_renewal_refused")
     until = {"expirationDateTime": body["expirationDateTime"]}
     assert (await graph.call("PATCH", f"subscriptions/{made['id']}", until)).status == 404
+
+
+@pytest.mark.parametrize("wide", [True, False])
+async def test_me_events_means_the_whole_mailbox_or_the_default_calendar(
+    ms: Microsoft, graph: Graph, receiver: Receiver, wide: bool
+) -> None:
+    await ms.set(mailbox_wide_events=wide)
+    room = await graph.ok("POST", "me/calendars", {"name": "Room"})
+    await graph.ok("POST", "subscriptions", await wish(ms, receiver))
+    await graph.create(calendar=room["id"])
+    await graph.create()
+    await ms.idle()
+    assert len(receiver.entries()) == 1 + wide
+    assert len((await graph.pages("me/events"))[0]) == 1 + wide
