@@ -1,7 +1,7 @@
 """Pages for people that look alike for every provider: templates, a week as a grid, times as text.
 
-A row is a dict of id, title, start, end (dates, or aware times), free, series, timed; a provider's page
-adds calendar (id, name, color, writable) and color.
+A row is a dict of id, title, own_title (empty when there is none), start, end (dates, or aware times), free,
+series, timed; a provider's page adds calendar (id, name, color, writable) and color.
 """
 
 from __future__ import annotations

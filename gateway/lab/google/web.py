@@ -242,6 +242,7 @@ def occurring(google: Google, calendar: Calendar, first: date, days: int) -> lis
             {
                 "id": event_id,
                 "title": item.body.get("summary", "(No title)"),
+                "own_title": item.body.get("summary", ""),
                 "start": times.stored(item.body["start"]),
                 "end": times.stored(item.body["end"]),
                 "body": item.body,

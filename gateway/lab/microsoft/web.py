@@ -97,7 +97,8 @@ class Pages:
         return [
             {
                 "id": items.event_id(self.microsoft, item, day, immutable=True),
-                "title": body["subject"],
+                "title": body["subject"] or "(No subject)",
+                "own_title": body["subject"],
                 "start": _value(body, "start"),
                 "end": _value(body, "end"),
                 "free": body["showAs"] in {"free", "workingElsewhere"},
