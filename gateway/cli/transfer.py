@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gateway.cli.command import ACTOR, Operator, command, refuse
-from gateway.domain.model import ConflictPolicy
+from gateway.domain.model import ConflictPolicy, ObjectKind
 
 if TYPE_CHECKING:
     from gateway.services.imports import ImportReport
@@ -36,6 +36,10 @@ def import_(
     on_clash: Annotated[
         ConflictPolicy, typer.Option(help="What a taken slot means; warn imports and counts it.")
     ] = ConflictPolicy.WARN,
+    kind: Annotated[
+        ObjectKind | None,
+        typer.Option(help="What everything in the file is; without it each object says so."),
+    ] = None,
 ) -> None:
     """Import a calendar file. Bad entries are listed, the rest is imported; repeating makes no doubles."""
     from gateway.services import imports, resources
@@ -52,6 +56,7 @@ def import_(
             clock=lambda: op.now,
             limits=op.limits(),
             on_clash=on_clash,
+            kind=kind,
             progress=progress,
         )
     op.show(_as_dict(address, report), lambda: _print(address, report))

@@ -16,7 +16,7 @@ from itertools import islice
 
 from gateway.domain.errors import Clash, GatewayError, InvalidCalendarData, InvalidInput
 from gateway.domain.ical import ImportEntry, parse_entry, split_import
-from gateway.domain.model import Calendar, CalendarId, ConflictPolicy
+from gateway.domain.model import Calendar, CalendarId, ConflictPolicy, ObjectKind
 from gateway.services import objects
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
@@ -66,6 +66,7 @@ def import_file(
     clock: Callable[[], datetime],
     limits: Limits,
     on_clash: ConflictPolicy = ConflictPolicy.WARN,
+    kind: ObjectKind | None = None,
     progress: Callable[[ImportReport], None] = lambda _: None,
 ) -> ImportReport:
     """Import a file into a calendar.
@@ -79,6 +80,7 @@ def import_file(
         limits: size and density of an object.
         on_clash: what a taken slot means; by default it is imported and counted, because what is
             imported has happened elsewhere.
+        kind: of every object; None leaves it to X-CALGATE-KIND and the categories of the settings.
         progress: called after each batch.
 
     Returns:
@@ -96,7 +98,7 @@ def import_file(
     entries = iter(file.entries)
     while batch := list(islice(entries, _BATCH)):
         now = clock()
-        ready = list(_prepared(batch, calendar, report, limits=limits, now=now))
+        ready = list(_prepared(batch, calendar, report, limits=limits, now=now, kind=kind))
         outcome = db.write(
             _write_batch, calendar_id, ready, origin=origin, now=now, limits=limits, on_clash=on_clash
         )
@@ -126,12 +128,18 @@ def href_of(uid: str) -> str:
 
 
 def _prepared(
-    batch: Sequence[ImportEntry], calendar: Calendar, report: ImportReport, *, limits: Limits, now: datetime
+    batch: Sequence[ImportEntry],
+    calendar: Calendar,
+    report: ImportReport,
+    *,
+    limits: Limits,
+    now: datetime,
+    kind: ObjectKind | None,
 ) -> Iterator[tuple[ImportEntry, Prepared]]:
     for entry in batch:
         try:
             parsed = parse_entry(entry, max_bytes=limits.max_object_bytes)
-            prepared = prepare_parsed(parsed, calendar, limits=limits, now=now)
+            prepared = prepare_parsed(parsed, calendar, limits=limits, now=now, kind=kind)
         except GatewayError as error:
             report.refused.append(_refused(entry, error))
             continue

@@ -264,3 +264,10 @@ def test_the_kind_comes_from_the_file(world: World, room: Calendar) -> None:
     stored = world.get(room, "a.ics")
     assert stored is not None
     assert stored.kind is ObjectKind.BLOCK
+
+
+def test_the_kind_of_everything_in_a_file_can_be_given(world: World, room: Calendar) -> None:
+    world.load(room, vcalendar(event("closed", day=1)), kind=ObjectKind.BLOCK)
+    stored = world.get(room, "closed.ics")
+    assert stored is not None
+    assert stored.kind is ObjectKind.BLOCK
