@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
@@ -36,6 +37,7 @@ from gateway.sync.engine import open_engine
 _log = structlog.get_logger("gateway.app")
 _LOOP_PROBE_S = 5.0
 _BACKLOG = 512
+_LAST_PORT = 65535
 
 
 def utc_now() -> datetime:
@@ -130,7 +132,7 @@ def _listen(settings: Settings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         place = f"{settings.host}:{settings.port}"
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise GatewayError(
             f"Cannot listen on {place} ({reason}); choose another port with --port."
         ) from error
@@ -177,9 +179,10 @@ def _demo(
     ways_in = demo_service.prepare(db, settings, sealer, now=utc_now())
     if ways_in is None:
         return None
+    _listen(settings).close()  # a taken port is told before anything else is started
     lab = stack.enter_context(
         lab_process.running(
-            port=settings.port + 1 if settings.port else 0,
+            port=settings.port + 1 if 0 < settings.port < _LAST_PORT else 0,
             state=settings.data.absolute() / "lab.json",
             accounts=demo_service.lab_accounts(),
         )

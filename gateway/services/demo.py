@@ -51,7 +51,7 @@ class WaysIn:
         """Yield what an operator needs to try the demo; ``lab`` is the address of its simulated Google."""
         feed = f"{base_url}{self.feed_path}"
         yield ""
-        yield "The demo organisation is ready. Two ways in:"
+        yield "The demo organisation is ready. Ways in:"
         yield f"  Feed (subscribe by URL):  {feed}"
         yield f"  The same as a web page:   {feed.removesuffix('.ics')}.html"
         yield f"  CalDAV:                   {base_url}/dav/{self.login}/{self.slug}/"
