@@ -47,7 +47,7 @@ def add(
     """Link a resource to a calendar of an account; the first sync begins at once."""
     from gateway.services import accounts, links
 
-    given = _settings(settings)
+    given = given_settings(settings)
     with op.database() as db:
         here = db.read(links.calendar_of, resource)
         found = db.read(accounts.find, account)
@@ -85,12 +85,14 @@ def list_(op: Operator) -> None:
 @command(app, "show")
 def show(op: Operator, link: LinkName) -> None:
     """Show one link with its settings and what was put aside."""
-    from gateway.services import links
+    from gateway.services import link_defaults, links
 
     with op.database() as db:
         found = db.read(links.find, link)
+        settings = db.read(link_defaults.of_link, found)
         shown = db.read(_row, found.id) | {
             "settings": found.policy.as_json(),
+            "settings_from": {one.name: one.source for one in settings if one.source != "built in"},
             "put_aside": [
                 {"side": one["side"], "ref": one["ref"], "reason": one["reason"], "tries": one["tries"]}
                 for one in db.read(links.parked, found.id)
@@ -108,7 +110,10 @@ def show(op: Operator, link: LinkName) -> None:
 def set_(
     op: Operator,
     link: LinkName,
-    settings: Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="Settings.")],
+    settings: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Settings.")] = None,
+    unset: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Inherit this setting; may be repeated.")
+    ] = None,
     existing: Annotated[
         bool, typer.Option("--existing", help="Also bring the copies that are there to the new settings.")
     ] = False,
@@ -119,7 +124,9 @@ def set_(
     """Change settings, for what changes from now on or for every copy."""
     from gateway.services import links
 
-    given = _settings(settings)
+    given = given_settings(settings)
+    if not given and not unset:
+        raise refuse("Name a setting (NAME=VALUE), or one to inherit (--unset NAME).")
     with op.database() as db:
         found = db.read(links.find, link)
         if preview:
@@ -128,7 +135,7 @@ def set_(
             op.show({"copies": copies}, f"There are {copies} copies; with --existing they are compared anew.")
             return
         changed, copies = db.write(
-            links.change, found.id, given, to_existing=existing, actor=ACTOR, now=op.now
+            links.change, found.id, given, unset=unset or (), to_existing=existing, actor=ACTOR, now=op.now
         )
     told = f"{copies} copies are brought to them." if existing else "Copies that are there stay as they are."
     op.show({"id": changed.uuid, "settings": changed.policy.as_json(), "copies": copies}, f"Changed. {told}")
@@ -306,7 +313,8 @@ def remove(
 # -- shared -------------------------------------------------------------------------------------------
 
 
-def _settings(pairs: list[str] | None) -> dict[str, Any]:
+def given_settings(pairs: list[str] | None) -> dict[str, Any]:
+    """Return ``NAME=VALUE`` arguments as settings; anything else ends the command."""
     given: dict[str, Any] = {}
     for pair in pairs or []:
         name, mark, value = pair.partition("=")

@@ -18,6 +18,7 @@ from gateway.cli import (
     grant,
     groups,
     link,
+    link_defaults,
     operate,
     person,
     resource,
@@ -44,6 +45,7 @@ app.add_typer(groups.app)
 app.add_typer(grant.app)
 app.add_typer(feed.app)
 app.add_typer(account.app)
+link_defaults.register(link.app)
 app.add_typer(link.app)
 sync_work.register(app)
 transfer.register(app)

@@ -158,6 +158,11 @@ class LinkPolicy:
             values[name] = _read(name, value)
         return replace(self, **values)
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Return the names of all settings, in the order of this class."""
+        return tuple(each.name for each in fields(cls))
+
     def as_json(self) -> dict[str, Any]:  # Any: JSON
         """Return the settings that differ from the defaults."""
         default = LinkPolicy()

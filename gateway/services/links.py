@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,11 +14,11 @@ from gateway.domain.link_model import (
     Direction,
     Link,
     LinkId,
-    LinkPolicy,
     LinkState,
     Role,
 )
 from gateway.domain.model import Calendar, CalendarId
+from gateway.services import link_defaults
 from gateway.services import resources as resource_service
 from gateway.store import accounts as account_store
 from gateway.store import audit, busy, sync_log, tickets
@@ -62,7 +62,8 @@ def add(
     role = role or (Role.CONFLICT if direction is Direction.PULL else Role.TARGET)
     if (direction is Direction.PULL) != (role is Role.CONFLICT):
         raise InvalidInput("A link of direction pull has the role conflict, all others target or both.")
-    policy = LinkPolicy().changed(dict(settings or {}))
+    own = link_defaults.normal(settings or {})
+    policy = link_defaults.policy_of(tx, calendar.id, own)
     known = {row["id"]: row for row in account_store.calendars(tx, account.id)}
     remote = known.get(remote_calendar_id)
     if remote is None:
@@ -83,6 +84,7 @@ def add(
             "direction": direction.value,
             "role": role.value,
             "policy": policy.as_json(),
+            "own": own,
             "state": LinkState.FIRST_SYNC.value,
             "is_runnable": True,
             "created_at_utc": now,
@@ -176,18 +178,22 @@ def change(
     link_id: LinkId,
     settings: Mapping[str, Any],
     *,
+    unset: Iterable[str] = (),
     to_existing: bool,
     actor: str,
     now: datetime,
 ) -> tuple[Link, int]:
     """Change settings, for what changes from now on or for every copy; return the link and how many copies.
 
+    ``unset`` names settings that the link inherits from now on.
+
     Raises:
         InvalidInput: an unknown setting or a wrong value; nothing was changed.
     """
     found = _get(tx, link_id)
-    policy = found.policy.changed(dict(settings))
-    values: dict[str, Any] = {"policy": policy.as_json()}
+    own = link_defaults.own_with(tx, found, settings, unset=unset)
+    policy = link_defaults.policy_of(tx, found.calendar_id, own)
+    values: dict[str, Any] = {"policy": policy.as_json(), "own": own}
     copies = mapping_store.count(tx, link_id)
     if to_existing:
         values["is_full"] = True

@@ -78,7 +78,7 @@ link = Table(  # hot: claimed, renewed and finished all the time
     Column("remote_calendar_id", ForeignKey("remote_calendar.id", ondelete="CASCADE"), nullable=False),
     Column("direction", String(8), nullable=False),
     Column("role", String(8), nullable=False),
-    Column("policy", JSON, nullable=False),
+    Column("policy", JSON, nullable=False),  # in force: the defaults with the link's own settings over them
     Column("state", String(16), nullable=False),
     Column("reason", Text),
     Column("is_runnable", Boolean, nullable=False),  # state of link and account allow a run
@@ -100,6 +100,7 @@ link = Table(  # hot: claimed, renewed and finished all the time
     Column("synced_at_utc", UtcDateTime),
     Column("compared_at_utc", UtcDateTime),  # the last full compare
     Column("created_at_utc", UtcDateTime, nullable=False),
+    Column("own", JSON(none_as_null=True)),  # what was set for this link; null: everything in ``policy``
     UniqueConstraint("remote_calendar_id", "calendar_id", "role"),
     Index(None, "calendar_id"),
     Index(
@@ -109,6 +110,15 @@ link = Table(  # hot: claimed, renewed and finished all the time
         postgresql_where=text("is_runnable AND due_at IS NOT NULL"),
     ),
     postgresql_with={"fillfactor": 50, "autovacuum_vacuum_scale_factor": 0.01},
+)
+
+link_default = Table(  # settings that links inherit: for all resources, or for one
+    "link_default",
+    metadata,
+    Column("scope", String(36), primary_key=True),  # "all", or the resource's calendar id
+    Column("calendar_id", ForeignKey("calendar.id", ondelete="CASCADE"), index=True),
+    Column("settings", JSON, nullable=False),
+    Column("changed_at_utc", UtcDateTime, nullable=False),
 )
 
 mapping = Table(  # what one link knows about one calendar object at the provider
