@@ -35,6 +35,7 @@ from gateway.providers.contract import (
     Upsert,
     Window,
     always,
+    resource_hash,
 )
 from gateway.providers.errors import CalendarMissing, CursorExpired, HasGuests, NotFound, VersionConflict
 
@@ -44,6 +45,7 @@ class Event:
     ical: bytes
     version: int
     marker: str | None = None
+    resource: str = ""
     is_gone: bool = False
     guests: bool = False
     declined: bool = False
@@ -102,6 +104,7 @@ class Server:
             version=str(event.version),
             ical=event.ical,
             marker=event.marker,
+            resource_hash=event.resource,
             guests=event.guests,
             is_declined=event.declined,
             kind=event.kind,
@@ -192,7 +195,12 @@ class MemoryAccount:
             remote_id = hashlib.sha256(seed.encode()).hexdigest()[:20]
             known = server.events.get(remote_id)
             if known is None or known.is_gone:
-                server.events[remote_id] = Event(ical=ical, version=0, marker=write.key.marker)
+                server.events[remote_id] = Event(
+                    ical=ical,
+                    version=0,
+                    marker=write.key.marker,
+                    resource=resource_hash(write.key.resource_uuid),
+                )
                 server.touch(remote_id)
                 server.writes.append(("create", remote_id))
         else:

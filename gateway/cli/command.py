@@ -78,10 +78,13 @@ class Operator:
 
     @contextmanager
     def database(self) -> Iterator[Database]:
-        """Open the database of the settings, ready to use."""
+        """Open the database of the settings, ready to use; logs go to standard error, warnings and worse."""
+        from gateway import logs
         from gateway.services import startup
 
         settings = self.settings()
+        level = "debug" if settings.log_level == "debug" else "warning"
+        logs.configure(level=level, log_format=settings.log_format)
         db = startup.open_database(settings)
         try:
             startup.ready_for_command(db, settings, now=self.now)

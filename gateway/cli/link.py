@@ -23,6 +23,7 @@ LinkName = Annotated[str, typer.Argument(metavar="LINK", help="Id; its first dig
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting; may be repeated.")
 ]
+COMBINED_TITLE = "{title} ({resource})"
 _WAIT_S = 3600.0
 _COLUMNS = ("id", "resource", "account", "calendar", "direction", "state", "copies", "behind", "reason")
 
@@ -39,6 +40,9 @@ def add(
     new: Annotated[
         bool, typer.Option("--new", help="Make a calendar although there may be one of that name.")
     ] = False,
+    combined: Annotated[
+        bool, typer.Option("--combined", help="Into the one calendar that this account's resources share.")
+    ] = False,
     direction: Annotated[Direction, typer.Option(help="Which way changes go.")] = Direction.PUSH,
     role: Annotated[Role | None, typer.Option(help="target, conflict or both.")] = None,
     settings: Set = None,
@@ -48,6 +52,10 @@ def add(
     from gateway.services import accounts, links
 
     given = given_settings(settings)
+    if combined:
+        if calendar is not None or direction is not Direction.PUSH:
+            raise refuse("--combined makes its own calendar and only pushes; leave the other option out.")
+        given.setdefault("title", COMBINED_TITLE)
     with op.database() as db:
         here = db.read(links.calendar_of, resource)
         found = db.read(accounts.find, account)
@@ -55,7 +63,7 @@ def add(
         async def row(engine: Engine) -> int:
             if calendar is not None:
                 return await engine.connector.calendar_row(found, calendar)
-            return await engine.connector.dedicated_calendar(found, here, is_new=new)
+            return await engine.connector.dedicated_calendar(found, here, is_new=new, is_combined=combined)
 
         made = db.write(
             links.add,

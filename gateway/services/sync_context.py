@@ -17,7 +17,7 @@ from gateway.domain.model import Calendar, CalendarObject, Classification, Windo
 from gateway.domain.outbound import Sight, outbound, untakeable, wanted
 from gateway.domain.recurrence import expand
 from gateway.domain.sync_model import LocalView
-from gateway.providers.contract import ObjectKey, Presentation, Reminders, marker_of
+from gateway.providers.contract import ObjectKey, Presentation, Reminders, marker_of, resource_hash
 from gateway.providers.errors import Rejected
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
@@ -69,6 +69,7 @@ class RunContext:
     cause: str = "change"
     counts: dict[str, int] = field(default_factory=dict)
     _markers: dict[str, str] | None = None
+    _neighbours: frozenset[str] | None = None
 
     @property
     def origin(self) -> Origin:
@@ -94,6 +95,19 @@ class RunContext:
                 after = page[-1]
             self._markers = {marker_of(uid): uid for uid in uids}
         return self._markers.get(marker)
+
+    def is_neighbours(self, tx: Transaction, resource: str) -> bool:
+        """Return whether a copy belongs to another resource here that shares the remote calendar.
+
+        A resource that nobody here links to that calendar is none: its copies may be ours of an earlier
+        database.
+        """
+        if not resource:
+            return False
+        if self._neighbours is None:
+            uuids = link_store.resources_beside(tx, self.link)
+            self._neighbours = frozenset(resource_hash(each) for each in uuids)
+        return resource in self._neighbours
 
     def presentation_of(self, uid: str) -> Presentation:
         """Return how one object is written: with its own back link."""

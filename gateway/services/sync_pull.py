@@ -10,7 +10,7 @@ from typing import Any
 from gateway.domain.errors import GatewayError, InvalidInput
 from gateway.domain.link_model import Link, Mapping
 from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView, guard_trips
-from gateway.providers.contract import Item, RemoteKind, Removed, Unreadable
+from gateway.providers.contract import Item, RemoteKind, Removed, Unreadable, Upsert
 from gateway.services import objects as object_service
 from gateway.services.sync_acts import APPLY, LOGGED, Judged, line, park_there, tell
 from gateway.services.sync_context import (
@@ -136,6 +136,8 @@ def is_mapped(tx: Transaction, ctx: RunContext, remote_ids: Sequence[str]) -> se
 def _remote_view(tx: Transaction, ctx: RunContext, item: Item, *, is_other: bool) -> RemoteView:
     if isinstance(item, Removed):
         return RemoteView(remote_id=item.remote_id, is_other_links=is_other)
+    if not is_other and isinstance(item, Upsert):
+        is_other = ctx.is_neighbours(tx, item.resource_hash)
     uid = ctx.uid_of_marker(tx, item.marker) if item.marker is not None else None
     if isinstance(item, Unreadable):
         return RemoteView(

@@ -25,7 +25,7 @@ from gateway.domain.link_model import (
 )
 from gateway.domain.model import CalendarId
 from gateway.store.database import Transaction
-from gateway.store.schema import calendar
+from gateway.store.schema import calendar, resource
 from gateway.store.schema_sync import account, link, remote_calendar
 
 _CLOCK = {
@@ -289,6 +289,21 @@ def listing(
     if account_id is not None:
         query = query.where(link.c.account_id == account_id)
     return [link_from_row(row) for row in tx.execute(query)]
+
+
+def resources_beside(tx: Transaction, one: Link) -> list[str]:
+    """Return the uuids of the other resources whose links write to the same remote calendar."""
+    query = (
+        select(resource.c.uuid)
+        .join(calendar, calendar.c.resource_id == resource.c.id)
+        .join(link, link.c.calendar_id == calendar.c.id)
+        .where(
+            link.c.remote_calendar_id == one.remote_calendar_id,
+            link.c.calendar_id != one.calendar_id,
+            link.c.direction != Direction.PULL.value,
+        )
+    )
+    return list(tx.execute(query).scalars())
 
 
 def insert_one(tx: Transaction, values: Mapping[str, Any]) -> LinkId:

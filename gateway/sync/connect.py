@@ -37,6 +37,7 @@ from gateway.services.link_removal import Copy
 from gateway.sync.accounts import Accounts
 
 _log = structlog.get_logger("gateway.sync.connect")
+COMBINED = "Calgate"  # name of the one calendar that the resources of an account may share
 DEFAULT_USES = frozenset({Use.OWN_CALENDARS, Use.LIST})
 
 
@@ -197,8 +198,12 @@ class Connector:
         )
         return rows[0]
 
-    async def dedicated_calendar(self, account: Account, calendar: Calendar, *, is_new: bool = False) -> int:
+    async def dedicated_calendar(
+        self, account: Account, calendar: Calendar, *, is_new: bool = False, is_combined: bool = False
+    ) -> int:
         """Return the row of the account's own calendar for a resource, making it where there is none.
+
+        ``is_combined``: the one calendar of the account that all its resources share, without a colour.
 
         Never creates blind: where the account shows a calendar of that name, or cannot list its calendars, a
         person says which one it is, or that a new one is wanted (``is_new``).
@@ -208,17 +213,17 @@ class Connector:
             InvalidInput: the calendars cannot be listed, or the provider makes none.
         """
         db, clock, resource = self.accounts.db, self.accounts.clock, calendar.resource
+        name = COMBINED if is_combined else resource.name
         for row in await db.aread(accounts.calendars, account.id):
-            if row["is_ours"] and row["name"] == resource.name:
+            if row["is_ours"] and row["name"] == name:
                 return int(row["id"])
         remote = await self.accounts.open(account)
         if not isinstance(remote, MakesCalendars):
             raise InvalidInput("This provider makes no calendars; choose one that exists.")
         if not is_new:
-            await self._refuse_twin(remote, resource.name)
-        made = await remote.create_calendar(
-            CalendarLook(name=resource.name, zone=resource.zone, color=resource.color)
-        )
+            await self._refuse_twin(remote, name)
+        color = None if is_combined else resource.color
+        made = await remote.create_calendar(CalendarLook(name=name, zone=resource.zone, color=color))
         rows = await db.awrite(accounts.save_calendars, account.id, [made], now=clock(), is_ours=True)
         return rows[0]
 
