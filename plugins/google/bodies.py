@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from gateway.providers.contract import ObjectKey, Presentation
-from plugins.google.model import At, Content, Flat, Override
+from gateway.providers.flat.model import At, Content, Flat, Override
+from gateway.providers.flat.write_ical import recurrence_lines
 from plugins.google.quirks.colors import nearest_event_color
 from plugins.google.quirks.markers import private_properties
 from plugins.google.quirks.reminders import reminders_body
 from plugins.google.quirks.texts import with_link
-from plugins.google.write_ical import recurrence_lines
 
 Body = dict[str, Any]
 

@@ -19,16 +19,18 @@ from gateway.domain.ical import ParsedObject
 from gateway.domain.ical_reader import values_of
 from gateway.domain.model import Window
 from gateway.domain.recurrence import iter_instances
+from gateway.domain.rrule import Frequency, Rule
 from gateway.domain.timezone import to_instant
 from gateway.providers.errors import Rejected
+from gateway.providers.flat.model import Flat, Key, Override, at_instant, is_same
+from gateway.providers.flat.object_reader import Manner, Reader
+from gateway.providers.flat.rules import makes_nothing, makes_start, rule_text
 from plugins.google.materialise import materialise
-from plugins.google.model import Flat, Key, Override, at_instant, is_same
-from plugins.google.object_reader import Reader
-from plugins.google.rules import is_supported, makes_nothing, makes_start, rule_text
+from plugins.google.quirks.reminders import minutes_before
+from plugins.google.quirks.texts import fitted, one_line
 
 MAX_CHECKED = 20_000
 _DAY = timedelta(days=1)
-_STATUSES = {"ACCEPTED", "DECLINED", "TENTATIVE", "NEEDS-ACTION"}
 
 
 def flatten(
@@ -48,7 +50,13 @@ def flatten(
     """
     if obj.component != "VEVENT":
         raise Rejected("Google keeps events only; tasks and notes stay here.", code="notAnEvent")
-    reader = Reader(obj, zone, guests=guests, alarms=alarms, link=link)
+    manner = Manner(
+        line=one_line,
+        text=lambda text: fitted(text, link),
+        guests=guests,
+        alarms=minutes_before if alarms else None,
+    )
+    reader = Reader(obj, zone, manner)
     if obj.master is None or _is_beyond(obj, reader):
         return materialise(reader)
     return _series(reader, obj.master)
@@ -63,7 +71,7 @@ def _is_beyond(obj: ParsedObject, reader: Reader) -> bool:
     recurs = bool(rules) or bool(values_of(master, "RDATE"))
     if not recurs:
         return bool(obj.overrides) or bool(values_of(master, "EXDATE"))
-    if any(not is_supported(rule) for rule in [*rules, *reader.rules(master, "EXRULE")]):
+    if any(not _is_supported(rule) for rule in [*rules, *reader.rules(master, "EXRULE")]):
         return True
     for override in obj.overrides:
         params = values_of(override, "RECURRENCE-ID")[0].params
@@ -78,6 +86,11 @@ def _is_beyond(obj: ParsedObject, reader: Reader) -> bool:
         and moment.tzinfo is None
         and not isinstance(reader.zone_of(tzid), ZoneInfo)
     )
+
+
+def _is_supported(rule: Rule) -> bool:
+    """Return whether Google repeats by this rule; it knows nothing within a day."""
+    return rule.freq < Frequency.HOURLY
 
 
 def _series(reader: Reader, master: Component) -> Flat:

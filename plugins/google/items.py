@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.providers.contract import RemoteKind, Removed, Unreadable, Upsert
+from gateway.providers.flat.write_ical import to_ical
 from plugins.google.quirks.markers import guests_hash
 from plugins.google.reading import Event, Odd, key_of, marker_of_event, member, objects, text, to_flat
-from plugins.google.write_ical import to_ical
 
 _KINDS = {"outOfOffice": RemoteKind.OUT_OF_OFFICE, "focusTime": RemoteKind.FOCUS}
 _BLIND = {"freeBusyReader", "writerWithoutPrivateAccess", "reader"}

@@ -7,9 +7,9 @@ from gateway.domain.ical import parse_object
 from gateway.domain.timezone import zone_or_default
 from gateway.providers.contract import Presentation, Reminders
 from gateway.providers.errors import Rejected
+from gateway.providers.flat.model import Flat
+from gateway.providers.flat.write_ical import to_ical
 from plugins.google.flatten import flatten
-from plugins.google.model import Flat
-from plugins.google.write_ical import to_ical
 
 MAX_BYTES = 10 * 1024 * 1024
 

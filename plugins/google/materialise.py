@@ -10,8 +10,8 @@ from gateway.domain.errors import TooManyInstances
 from gateway.domain.model import Window
 from gateway.domain.recurrence import Instance, iter_instances
 from gateway.providers.errors import Rejected
-from plugins.google.model import At, Flat, Key, Override, at_instant, is_same
-from plugins.google.object_reader import Reader, zone_name
+from gateway.providers.flat.model import At, Flat, Key, Override, at_instant, is_same
+from gateway.providers.flat.object_reader import Reader, zone_name
 
 MAX_DATES = 500
 _EVER = Window(start=datetime(2, 1, 1, tzinfo=UTC), end=datetime(9990, 1, 1, tzinfo=UTC))

@@ -17,11 +17,11 @@ from gateway.providers.errors import (
     Unavailable,
     VersionConflict,
 )
+from gateway.providers.flat.model import Flat
 from plugins.google.bodies import Body, for_insert, whole_body
 from plugins.google.client import GoogleClient
 from plugins.google.items import Remote, etag, item_of, read_memo
 from plugins.google.mapping import from_ical
-from plugins.google.model import Flat
 from plugins.google.push_exceptions import ExceptionPush
 from plugins.google.quirks.event_ids import MAX_GENERATIONS, event_id
 from plugins.google.reading import Odd, marker_of_event, to_flat

@@ -14,12 +14,12 @@ from gateway.domain.model import Window
 from gateway.domain.recurrence import iter_instances
 from gateway.providers.contract import Presentation
 from gateway.providers.errors import NotFound, VersionConflict
+from gateway.providers.flat.model import Flat, Key, Override, is_same
+from gateway.providers.flat.write_ical import to_ical
 from plugins.google.bodies import override_body
 from plugins.google.client import PAGE, GoogleClient
 from plugins.google.items import etag, valid
-from plugins.google.model import Flat, Key, Override, is_same
 from plugins.google.reading import Event, Odd, key_of, to_flat
-from plugins.google.write_ical import to_ical
 
 SILENT: Mapping[str, str] = {"sendUpdates": "none"}
 FEW = 5

@@ -17,12 +17,12 @@ from gateway.domain.errors import InvalidInput
 from gateway.domain.ical import parse_object
 from gateway.domain.timezone import known_zone
 from gateway.providers.errors import Rejected
+from gateway.providers.flat.model import At, Flat, Key, at_instant
+from gateway.providers.flat.object_reader import zone_name
+from gateway.providers.flat.write_ical import property_line
 from plugins.google.flatten import flatten
-from plugins.google.model import At, Flat, Key, at_instant
-from plugins.google.object_reader import zone_name
 from plugins.google.quirks.markers import Marker, read_marker
 from plugins.google.quirks.texts import one_line, to_plain, without_link
-from plugins.google.write_ical import property_line
 
 Event = Mapping[str, Any]
 MAX_BYTES = 1024 * 1024

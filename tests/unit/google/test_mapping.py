@@ -19,9 +19,9 @@ from gateway.providers.contract import ObjectKey, Presentation, Reminders
 from gateway.providers.errors import Rejected
 from plugins.google.bodies import for_insert, override_body, when, whole_body
 from plugins.google.mapping import from_ical, project
-from plugins.google.model import At, Flat
+from gateway.providers.flat.model import At, Flat
 from plugins.google.reading import Odd, to_flat
-from plugins.google.write_ical import to_ical
+from gateway.providers.flat.write_ical import to_ical
 
 ZONES = (
     "Europe/Berlin",

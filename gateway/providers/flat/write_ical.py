@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from gateway.domain.content_lines import PRODID, escape_text, quote_parameter, write
 from gateway.domain.model import Window
 from gateway.domain.timezone import vtimezone_lines
-from plugins.google.model import At, Content, Flat, Key, Override, at_instant
+from gateway.providers.flat.model import At, Content, Flat, Key, Override, at_instant
 
 _AHEAD = timedelta(days=366 * 12)
 
@@ -19,7 +19,7 @@ def to_ical(flat: Flat) -> bytes:
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODID}"]
     for zone in sorted(_zones(flat)):
         lines += vtimezone_lines(zone, ZoneInfo(zone), _reach(flat))
-    lines += _event(flat, flat.start, flat.end, flat.content, _recurrence(flat))
+    lines += _event(flat, flat.start, flat.end, flat.content, recurrence_lines(flat))
     for exception in flat.exceptions:
         name = property_line("RECURRENCE-ID", _named(flat, exception.key))
         lines += _event(flat, exception.start, exception.end, exception.content, [name])
@@ -65,6 +65,10 @@ def _event(flat: Flat, start: At, end: At, content: Content, extra: list[str]) -
         yield f"STATUS:{content.status}"
     if content.is_free:
         yield "TRANSP:TRANSPARENT"
+    if content.away:
+        yield f"X-MICROSOFT-CDO-BUSYSTATUS:{content.away}"
+    if content.categories:
+        yield "CATEGORIES:" + ",".join(map(escape_text, content.categories))
     for guest in content.guests:
         name = f";CN={quote_parameter(guest.name)}" if guest.name else ""
         yield f"ATTENDEE{name};PARTSTAT={guest.status}:mailto:{guest.address}"
@@ -84,7 +88,8 @@ def _alarm(method: str, minutes: int, content: Content) -> Iterator[str]:
     yield "END:VALARM"
 
 
-def _recurrence(flat: Flat) -> list[str]:
+def recurrence_lines(flat: Flat) -> list[str]:
+    """Return rules and dates of a series as content lines, in its zone."""
     lines = [f"RRULE:{rule}" for rule in flat.rules] + [f"EXRULE:{rule}" for rule in flat.exrules]
     # One value a line: ical.js reads only the first value of a list.
     lines += [property_line("RDATE", _named(flat, key)) for key in flat.rdates]
@@ -104,11 +109,3 @@ def property_line(name: str, at: At) -> str:
 def _compact(at: At) -> str:
     # isoformat fills up years before 1000, strftime does not.
     return at.value.isoformat().partition(".")[0].replace("-", "").replace(":", "")
-
-
-def recurrence_lines(flat: Flat) -> list[str]:
-    """Return Google's ``recurrence``: rules and dates with the zone of the series, no DTSTART (§4)."""
-    lines = [f"RRULE:{rule}" for rule in flat.rules] + [f"EXRULE:{rule}" for rule in flat.exrules]
-    for name, keys in (("RDATE", flat.rdates), ("EXDATE", flat.exdates)):
-        lines += [property_line(name, _named(flat, key)) for key in keys]
-    return lines

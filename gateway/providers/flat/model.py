@@ -1,4 +1,4 @@
-"""A calendar object as Google can hold it: one event, or one series with exceptions. Frozen values only."""
+"""A calendar object as one event, or one series with exceptions. Frozen values only."""
 
 from __future__ import annotations
 
@@ -71,6 +71,8 @@ class Content:
 
     Attributes:
         status: empty (confirmed), ``TENTATIVE`` or ``CANCELLED``.
+        categories: sorted names.
+        away: empty, or Outlook's ``OOF`` or ``WORKINGELSEWHERE``.
     """
 
     summary: str = field(default="", repr=False)
@@ -80,6 +82,8 @@ class Content:
     is_free: bool = False
     guests: tuple[Guest, ...] = field(default=(), repr=False)
     alarms: tuple[tuple[str, int], ...] = ()
+    categories: tuple[str, ...] = field(default=(), repr=False)
+    away: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

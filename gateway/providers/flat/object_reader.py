@@ -1,8 +1,9 @@
-"""Reads the values of one calendar object with its zones, as Google wants them."""
+"""Reads the values of one calendar object with its zones; the plug-in says how texts are written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,24 +18,37 @@ from gateway.domain.recurrence import busy_of
 from gateway.domain.rrule import Rule, read_rule
 from gateway.domain.timezone import to_instant, to_wall_clock
 from gateway.providers.errors import Rejected
-from plugins.google.model import At, Content, Guest, Key, at_instant
-from plugins.google.quirks.reminders import minutes_before
-from plugins.google.quirks.texts import fitted, one_line
+from gateway.providers.flat.model import At, Content, Guest, Key, at_instant
 
-MAX_CHECKED = 20_000
 _DAY = timedelta(days=1)
 _STATUSES = {"ACCEPTED", "DECLINED", "TENTATIVE", "NEEDS-ACTION"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """What a provider keeps of an object beside its times.
+
+    Attributes:
+        line: a title or place as the provider keeps it; also for names of guests.
+        text: a description as the provider keeps it.
+        guests: ATTENDEE is kept.
+        alarms: (method, minutes) of the alarms that are kept; None drops them all.
+        has_extras: CATEGORIES and Outlook's kinds of being busy are kept.
+    """
+
+    line: Callable[[str], str]
+    text: Callable[[str], str]
+    guests: bool = False
+    alarms: Callable[[Component], tuple[tuple[str, int], ...]] | None = None
+    has_extras: bool = False
 
 
 class Reader:
     """Reads values of one object with its zones."""
 
-    def __init__(
-        self, obj: ParsedObject, zone: ZoneInfo, *, guests: bool, alarms: bool, link: str | None
-    ) -> None:
-        """Take the object and how it is to be read."""
-        self.obj, self.zone = obj, zone
-        self._guests, self._alarms, self._link = guests, alarms, link
+    def __init__(self, obj: ParsedObject, zone: ZoneInfo, manner: Manner) -> None:
+        """Take the object, the zone of floating times, and how it is to be read."""
+        self.obj, self.zone, self._manner = obj, zone, manner
         self.stamp = _stamp(obj)
         strict = {Classification.PRIVATE: "PRIVATE", Classification.CONFIDENTIAL: "CONFIDENTIAL"}
         # Trap: tightening one instance tightens the whole series there; so the strictest counts for all (§4).
@@ -97,14 +111,17 @@ class Reader:
         busy = busy_of(component)
         if status != "CANCELLED":
             status = "TENTATIVE" if status == "TENTATIVE" or busy is Busy.TENTATIVE else ""
+        manner = self._manner
         return Content(
-            summary=one_line(text_of(component, "SUMMARY") or ""),
-            description=fitted(text_of(component, "DESCRIPTION") or "", self._link),
-            location=one_line(text_of(component, "LOCATION") or ""),
+            summary=manner.line(text_of(component, "SUMMARY") or ""),
+            description=manner.text(text_of(component, "DESCRIPTION") or ""),
+            location=manner.line(text_of(component, "LOCATION") or ""),
             status=status,
             is_free=busy is Busy.FREE and status != "CANCELLED",
-            guests=_guests(component) if self._guests else (),
-            alarms=minutes_before(component) if self._alarms else (),
+            guests=_guests(component, manner.line) if manner.guests else (),
+            alarms=manner.alarms(component) if manner.alarms is not None else (),
+            categories=_categories(component, manner.line) if manner.has_extras else (),
+            away=_away(component) if manner.has_extras else "",
         )
 
     def key(self, at: At, start: At) -> Key:
@@ -149,7 +166,17 @@ def key_of_instant(instant: datetime, zone: ZoneInfo, *, is_date: bool) -> Key:
     return to_wall_clock(instant, zone).date() if is_date else instant
 
 
-def _guests(component: Component) -> tuple[Guest, ...]:
+def _categories(component: Component, line: Callable[[str], str]) -> tuple[str, ...]:
+    names = [str(name) for entry in values_of(component, "CATEGORIES") for name in getattr(entry, "cats", ())]
+    return tuple(sorted({text for name in names if (text := line(name).replace(",", " ").strip())}))
+
+
+def _away(component: Component) -> str:
+    word = (text_of(component, "X-MICROSOFT-CDO-BUSYSTATUS") or "").upper()
+    return word if word in {"OOF", "WORKINGELSEWHERE"} else ""
+
+
+def _guests(component: Component, line: Callable[[str], str]) -> tuple[Guest, ...]:
     found: dict[str, Guest] = {}
     for value in values_of(component, "ATTENDEE"):
         address = str(value).strip()
@@ -160,7 +187,7 @@ def _guests(component: Component) -> tuple[Guest, ...]:
         status = str(params.get("PARTSTAT", "NEEDS-ACTION")).upper()
         found[address] = Guest(
             address=address,
-            name=one_line(str(params.get("CN", ""))),
+            name=line(str(params.get("CN", ""))),
             status=status if status in _STATUSES else "NEEDS-ACTION",
         )
     return tuple(found[address] for address in sorted(found))

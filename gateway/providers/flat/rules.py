@@ -1,12 +1,12 @@
-"""Recurrence rules in one spelling that Google takes: UNTIL in UTC, or a date for all-day series (§4)."""
+"""Recurrence rules in one spelling: UNTIL in UTC, or a date for all-day series."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time
 
-from gateway.domain.rrule import Budget, Frequency, Rule, until_wall_clock, walk
-from plugins.google.model import At
+from gateway.domain.rrule import Budget, Rule, until_wall_clock, walk
+from gateway.providers.flat.model import At
 
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _LISTS = (
@@ -19,11 +19,6 @@ _LISTS = (
     ("BYSECOND", "by_second"),
     ("BYSETPOS", "by_set_pos"),
 )
-
-
-def is_supported(rule: Rule) -> bool:
-    """Return whether Google repeats by this rule; it knows nothing within a day."""
-    return rule.freq < Frequency.HOURLY
 
 
 def rule_text(rule: Rule, start: At) -> str:
@@ -47,7 +42,7 @@ def rule_text(rule: Rule, start: At) -> str:
 
 
 def makes_start(rules: Iterable[Rule], start: At) -> bool:
-    """Return whether a rule makes DTSTART itself; what Google does otherwise is not documented."""
+    """Return whether a rule makes DTSTART itself; providers differ where none does."""
     value = start.value
     wall = value if isinstance(value, datetime) else datetime.combine(value, time())
     return any(
@@ -56,7 +51,7 @@ def makes_start(rules: Iterable[Rule], start: At) -> bool:
 
 
 def makes_nothing(rule: Rule, start: At) -> bool:
-    """Return whether a rule ends before it begins: only DTSTART is left, and Google refuses the rule."""
+    """Return whether a rule ends before it begins: only DTSTART is left."""
     if rule.until is None:
         return False
     text = _until(rule, start)
@@ -66,7 +61,7 @@ def makes_nothing(rule: Rule, start: At) -> bool:
 
 
 def _until(rule: Rule, start: At) -> str:
-    """Trap: UNTIL of a timed series must be UTC there, and a local one is read in the zone of the start."""
+    """Return UNTIL of a timed series in UTC; a local one is read in the zone of the start."""
     until = rule.until
     if until is None:
         raise ValueError("the rule has no UNTIL")
