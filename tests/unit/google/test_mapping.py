@@ -17,11 +17,11 @@ from gateway.domain.recurrence import expand
 from gateway.providers.compare import comparable, with_uid
 from gateway.providers.contract import ObjectKey, Presentation, Reminders
 from gateway.providers.errors import Rejected
+from gateway.providers.flat.model import At, Flat
+from gateway.providers.flat.write_ical import to_ical
 from plugins.google.bodies import for_insert, override_body, when, whole_body
 from plugins.google.mapping import from_ical, project
-from gateway.providers.flat.model import At, Flat
 from plugins.google.reading import Odd, to_flat
-from gateway.providers.flat.write_ical import to_ical
 
 ZONES = (
     "Europe/Berlin",
