@@ -111,7 +111,11 @@ def renew(tx: Transaction, held: Claim, *, lease_ms: int) -> bool:
     """Prolong a lease; False where it is not ours any more: stop at once."""
     clock = _CLOCK[tx.is_postgresql]
     changed = tx.execute(
-        text(f"UPDATE link SET lease_until = {clock} + :lease WHERE id = :id AND token = :token"),  # noqa: S608 - constants
+        text(
+            # Never one that was given back a moment ago: nobody could run the link until that lease ends.
+            f"UPDATE link SET lease_until = {clock} + :lease"  # noqa: S608 - constants
+            " WHERE id = :id AND token = :token AND lease_until IS NOT NULL"
+        ),
         {"lease": lease_ms, "id": held.link_id, "token": held.token},
     )
     return bool(changed.rowcount)

@@ -118,9 +118,11 @@ class Worker:
         # Due and not given: another node was first, or the account has its share. An ending run wakes us.
         return 0.0 if claims else _REFUSED_S
 
-    def _ended(self, link_id: LinkId, _task: asyncio.Task[None]) -> None:
-        self._running.pop(link_id, None)
-        self._claims.pop(link_id, None)
+    def _ended(self, link_id: LinkId, task: asyncio.Task[None]) -> None:
+        # Given back, a link can have been claimed again before its old task has quite ended.
+        if self._running.get(link_id) is task:
+            del self._running[link_id]
+            self._claims.pop(link_id, None)
         # Its account may have another link waiting for the place.
         self.wakeups.signal()
 
@@ -141,7 +143,7 @@ class Worker:
                 continue
             for claim in lost:
                 task = self._running.get(claim.link_id)
-                if task is not None:
+                if task is not None and self._claims.get(claim.link_id) is claim:
                     _log.warning("lease.lost", link=claim.link_id)
                     task.cancel()
 
@@ -225,6 +227,8 @@ class Worker:
 
     async def _finish(self, run: Run) -> None:
         next_pull = run.link.pull_at_ms
+        if self._claims.get(run.link.id) is run.ctx.claim:
+            del self._claims[run.link.id]  # about to be given back: there is nothing to renew
         if run.begun.must_pull:
             rhythm = self.poll_beside_channel_s if run.begun.has_watch else self.poll_s
             next_pull = run.begun.now_ms + int(rhythm * 1000 * self.spread.uniform(0.9, 1.1))

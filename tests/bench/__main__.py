@@ -18,14 +18,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from tests.bench import bench_feeds
+from tests.bench import bench_engine, bench_feeds
+from tests.bench.figures import Figure
 from tests.bench.probe import probe
 from tests.bench.seed import SEED, bench_event, bench_file, bulk_load, write_stock
 from tests.bench.stock import stock_radicale
@@ -54,25 +55,6 @@ class Size:
 
 _OURS_A_TURN = 5
 QUICK = Size(objects=300, many=3000, few=50, puts=5, asks=30, feed_rounds=1, feed_seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One measured value and its line; ``at_least`` False: smaller is better."""
-
-    name: str
-    value: float | None
-    unit: str
-    line: float | None = None
-    at_least: bool = True
-    detail: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def is_met(self) -> bool | None:
-        """Return whether the line is reached, None where nothing was measured or there is none."""
-        if self.value is None or self.line is None:
-            return None
-        return self.value >= self.line if self.at_least else self.value <= self.line
 
 
 class Bench:
@@ -308,9 +290,14 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small numbers: does it run at all?")
     chosen = parser.parse_args()
     size = QUICK if chosen.quick else Size()
+
+    def say(text: str) -> None:
+        print(f"... {text}", file=sys.stderr)
+
     machine = probe() | {"python": platform.python_version(), "release": _release(), "seed": SEED}
     with tempfile.TemporaryDirectory() as directory:
-        figures = Bench(Path(directory), size, lambda text: print(f"... {text}", file=sys.stderr)).run()
+        figures = Bench(Path(directory), size, say).run()
+    figures += bench_engine.measure(bench_engine.QUICK if chosen.quick else bench_engine.Size(), say)
     print(f"machine: {json.dumps(machine)}")
     print(_table(figures))
     below = [one.name for one in figures if one.is_met is False]

@@ -62,6 +62,15 @@ def test_a_zombie_cannot_finish_renew_or_record(world: World) -> None:
     assert finish(world, new)
 
 
+def test_a_lease_that_was_given_back_is_not_renewed(world: World) -> None:
+    """A renewal that comes a moment late would keep everybody from the link until it ends."""
+    (held,) = claim(world)
+    assert finish(world, held)
+    assert not world.db.write(links.renew, held, lease_ms=30_000)
+    world.put("a")
+    assert len(claim(world)) == 1
+
+
 def test_a_wake_up_does_not_shorten_a_wait_that_was_asked_for(world: World) -> None:
     (held,) = claim(world)
     world.db.write(sync_run.fail, held, delay_ms=3_600_000, error="wait", now=world.now)

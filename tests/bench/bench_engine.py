@@ -1,0 +1,165 @@
+"""The sync engine's rows: how fast, how much, at what cost. Each counts first whether nothing was lost or doubled.
+
+    python -m tests.bench.bench_engine [--quick] [--only NAME] [--profile FILE]
+
+Processor times are those of the gateway's own process, which what else the machine does leaves alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.bench.engine_world import EngineWorld, engine_world, program
+from tests.bench.figures import Figure, percentile, summary
+from tests.bench.lab_process import LabProcess, cpu_s, lab_process
+from tests.e2e.google_world import environ
+
+_OPEN = {"user_per_minute": 1e6, "project_per_minute": 1e6, "page_cap": 250, "empty_page_chance": 0.0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much of everything."""
+
+    accounts: int = 50
+    rate: float = 100.0
+    seconds: float = 20.0
+
+
+QUICK = Size(accounts=5, rate=40.0, seconds=3.0)
+_EACH = 3  # objects of a room that change in turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """One committed change: the ``number``-th version of ``uid``."""
+
+    number: int
+    room: int
+    uid: str
+    at_s: float
+
+
+def changes_visible(size: Size) -> list[Figure]:
+    """Commit to visible at the simulator: one gateway process on SQLite, the writer and the lab elsewhere."""
+    emails = [f"p{number}@example.com" for number in range(size.accounts)]
+    accounts = [part for email in emails for part in ("--account", email)]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        lab_process("--google", *accounts, **_OPEN) as lab,
+        engine_world(
+            Path(directory), environ(lab.base) | {"CALGATE_ACCOUNT_REQUESTS_PER_MINUTE": "1000000"}
+        ) as world,
+    ):
+        lab.client(lambda client: world.google_rooms(client, emails))
+        with program(world, "-m", "gateway", "serve", "--port", "0") as gateway:
+            world.wait_until_idle()
+            started = lab.control("GET", "status")["requests"]
+            before, lab_before = cpu_s(gateway.pid), lab.cpu_s()
+            written = write_steadily(world, size)
+            time.sleep(2.0)
+            spent, lab_spent = cpu_s(gateway.pid) - before, lab.cpu_s() - lab_before
+            world.wait_until_idle()
+        calls = lab.control("GET", f"log?after={started}")["entries"]
+        spans = latencies(written, calls)
+        check_copies(lab, written)
+    detail = summary(spans) | {
+        "calls": len(calls),
+        "gateway_cpu_ms_per_change": round(spent / len(written) * 1000, 2),
+        "lab_cpu_ms_per_change": round(lab_spent / len(written) * 1000, 2),
+        "per_s": round(len(written) / (written[-1].at_s - written[0].at_s), 1),
+    }
+    name = f"commit to visible, {size.rate:g}/s over {size.accounts} accounts"
+    return [
+        Figure(
+            name=f"{name}, p50", value=percentile(spans, 0.5), unit="ms", line=100, at_least=False,
+            detail={"commit to visible": detail},
+        ),
+        Figure(name=f"{name}, p99", value=percentile(spans, 0.99), unit="ms", line=1000, at_least=False),
+        Figure(name="  gateway's processor time a change", value=spent / len(written) * 1000, unit="ms"),
+    ]  # fmt: skip
+
+
+def write_steadily(world: EngineWorld, size: Size) -> list[Written]:
+    """Commit changes at a steady rate, whatever the gateway makes of them."""
+    count = int(size.rate * size.seconds)
+    plan = []
+    for number in range(count):
+        room, uid = number % len(world.rooms), f"u{number % (len(world.rooms) * _EACH)}"
+        plan.append((room, uid, world.prepared(world.rooms[room], uid, f"change {number}")))
+    written = []
+    begun = time.monotonic()
+    for number, (room, uid, prepared) in enumerate(plan):
+        time.sleep(max(0.0, begun + number / size.rate - time.monotonic()))
+        at_s = world.put(world.rooms[room], uid, prepared)
+        written.append(Written(number=number, room=room, uid=uid, at_s=at_s))
+    return written
+
+
+def latencies(written: list[Written], calls: list[dict[str, Any]]) -> list[float]:
+    """Return milliseconds from each commit until that version of its object, or a later one, was there."""
+    arrived: dict[int, list[tuple[int, float]]] = {}
+    uid_of = {one.number: one.uid for one in written}
+    for call in calls:
+        title = (call["body"] or {}).get("summary", "") if isinstance(call["body"], dict) else ""
+        if call["method"] in {"POST", "PATCH"} and call["status"] == 200 and title.startswith("change "):
+            arrived.setdefault(hash(uid_of[int(title[7:])]), []).append((int(title[7:]), call["at_s"]))
+    spans = []
+    for one in written:
+        later = [at_s for number, at_s in arrived.get(hash(one.uid), []) if number >= one.number]
+        if not later:
+            raise RuntimeError(f"change {one.number} never arrived")
+        spans.append((min(later) - one.at_s) * 1000)
+    return spans
+
+
+def check_copies(lab: LabProcess, written: list[Written]) -> None:
+    """Make sure that the last version of each object is there once, and that nothing else is."""
+    expected = sorted({one.uid: f"change {one.number}" for one in written}.values())
+    found = sorted(
+        event.get("summary", "")
+        for calendar in lab.control("GET", "google/dump")["calendars"]
+        for event in calendar["events"]
+        if event.get("status") != "cancelled"
+    )
+    if found != expected:
+        raise RuntimeError(f"{len(found)} copies instead of {len(expected)}, or other ones")
+    if lab.control("GET", "outbox")["entries"] or lab.control("GET", "violations")["violations"]:
+        raise RuntimeError("somebody was mailed, or Google's description was broken")
+
+
+ROWS: dict[str, Callable[[Size], list[Figure]]] = {"visible": changes_visible}
+
+
+def measure(size: Size, say: Callable[[str], None]) -> list[Figure]:
+    """Measure every row."""
+    figures = []
+    for name, row in ROWS.items():
+        say(f"engine: {name}")
+        figures += row(size)
+    return figures
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", choices=sorted(ROWS))
+    given = parser.parse_args()
+    for name, row in ROWS.items():
+        if given.only in {None, name}:
+            for one in row(QUICK if given.quick else Size()):
+                word = {True: "ok", False: "BELOW", None: ""}[one.is_met]
+                print(
+                    f"{one.name:<60}{one.value:>10.2f} {one.unit}  {one.line or ''} {word} {one.detail or ''}"
+                )
+
+
+if __name__ == "__main__":
+    main()
