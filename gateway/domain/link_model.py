@@ -81,6 +81,7 @@ class GuestsIn(enum.StrEnum):
 
     IGNORE = "ignore"
     TEXT = "text"
+    PEOPLE = "people"  # those whose mail address belongs to a person here
 
 
 class ReminderMode(enum.StrEnum):

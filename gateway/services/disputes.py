@@ -7,11 +7,11 @@ from typing import Any
 
 from gateway.domain.errors import InvalidInput, NotFound
 from gateway.domain.fingerprint import fingerprint
-from gateway.domain.inbound import inbound
 from gateway.domain.link_model import Choice, Link, Mapping
 from gateway.domain.merge import merge
 from gateway.domain.model import CalendarId, ConflictPolicy
 from gateway.services import objects as object_service
+from gateway.services.guests_in import inbound_of
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
 from gateway.services.prepare import prepare
@@ -130,7 +130,7 @@ def _take_theirs(
     calendar = calendar_store.get(tx, link.calendar_id)
     stored = object_store.by_uid(tx, link.calendar_id, uid)
     if stored is None or mapping is None:
-        ical, href = inbound(theirs, guests=link.policy.guests_in), None
+        ical, href = inbound_of(tx, link, theirs), None
     else:
         merged = merge(
             stored=stored.ical, ours=mapping.sent, sent=mapping.sent, base=mapping.base, theirs=theirs

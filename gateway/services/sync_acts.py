@@ -12,13 +12,13 @@ from zoneinfo import ZoneInfo
 from gateway.domain.errors import NotFound
 from gateway.domain.ical import parse_object
 from gateway.domain.ical_reader import text_of
-from gateway.domain.inbound import inbound
 from gateway.domain.link_model import Mapping, Privacy
 from gateway.domain.model import Busy, ConflictPolicy, Occurrence, to_epoch_s
 from gateway.domain.recurrence import expand
 from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView
 from gateway.providers.contract import Upsert
 from gateway.services import objects as object_service
+from gateway.services.guests_in import inbound_of
 from gateway.services.prepare import prepare
 from gateway.services.sync_context import RunContext, local_view, log_line
 from gateway.store import busy as busy_store
@@ -99,7 +99,7 @@ def _adopt(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None
 
 
 def _take_new(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None:
-    ical = inbound(one.remote.ical or b"", guests=ctx.link.policy.guests_in)
+    ical = inbound_of(tx, ctx.link, one.remote.ical or b"")
     uid = parse_object(ical, max_bytes=len(ical)).uid
     existing = object_store.by_uid(tx, ctx.link.calendar_id, uid)
     if existing is not None:
@@ -108,7 +108,7 @@ def _take_new(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> N
         if known is None and view.ours_hash == one.remote.content_hash:
             _bind(tx, ctx, one, view, now)  # the same event on both sides already
             return
-        ical = inbound(one.remote.ical or b"", guests=ctx.link.policy.guests_in, uid=_fresh_uid(ctx, one))
+        ical = inbound_of(tx, ctx.link, one.remote.ical or b"", uid=_fresh_uid(ctx, one))
     stored = _put_here(tx, ctx, ical, href=None, is_theirs=True, now=now)
     _bind(tx, ctx, one, stored, now)
 
@@ -158,7 +158,7 @@ def _take_delete(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -
 def _revive(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None:
     if one.mapping is None:
         return
-    ical = inbound(one.remote.ical or b"", guests=ctx.link.policy.guests_in, uid=one.mapping.uid)
+    ical = inbound_of(tx, ctx.link, one.remote.ical or b"", uid=one.mapping.uid)
     view = _put_here(tx, ctx, ical, href=None, is_theirs=not one.mapping.is_ours, now=now)
     _bind(tx, ctx, one, view, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ from gateway.domain.people import PasswordRecord
 from gateway.store.database import Transaction
 from gateway.store.schema import principal, resource
 
+_AT_ONCE = 500  # bound values of one statement
 COLUMNS = (
     principal.c.id,
     principal.c.uuid,
@@ -118,3 +119,15 @@ def remove(tx: Transaction, principal_id: PrincipalId) -> None:
     """Delete a person with her personal calendars, app passwords, feeds and grants."""
     tx.execute(delete(resource).where(resource.c.owner_id == principal_id, resource.c.is_personal))
     tx.execute(delete(principal).where(principal.c.id == principal_id))
+
+
+def names_of_addresses(tx: Transaction, addresses: Iterable[str]) -> dict[str, str]:
+    """Return the names of the people who have these mail addresses, by lower-case address."""
+    wanted = sorted({each.lower() for each in addresses})
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = select(func.lower(principal.c.email), principal.c.name).where(
+            func.lower(principal.c.email).in_(wanted[start : start + _AT_ONCE])
+        )
+        found |= {row[0]: row[1] for row in tx.execute(query)}
+    return found
