@@ -3,7 +3,7 @@
 from gateway.store.calendars import get as calendar
 from gateway.store.objects import by_href, by_hrefs, by_ids, by_uid, every, recurring_in
 from gateway.store.occurrences import Span
-from gateway.store.summaries import Summary, after, listing, matching, private
+from gateway.store.summaries import Summary, after, listing, matching, private, total_bytes
 from gateway.store.summaries import by_hrefs as summaries_by_hrefs
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "private",
     "recurring_in",
     "summaries_by_hrefs",
+    "total_bytes",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -113,6 +113,14 @@ def count(tx: Transaction, calendar_id: CalendarId) -> int:
     query = select(func.count()).where(and_(calendar_object.c.calendar_id == calendar_id))
     total: int = tx.execute(query).scalar_one()
     return total
+
+
+def total_bytes(tx: Transaction, calendar_ids: Sequence[CalendarId]) -> int:
+    """Return how many bytes the objects of these calendars take."""
+    if not calendar_ids:
+        return 0
+    query = select(func.coalesce(func.sum(calendar_object.c.size_bytes), 0))
+    return int(tx.execute(query.where(calendar_object.c.calendar_id.in_(calendar_ids))).scalar_one())
 
 
 def _query(calendar_id: CalendarId, with_times: bool) -> Select[Any]:  # Any: the columns' types

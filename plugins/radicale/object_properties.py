@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from email.utils import format_datetime
 
 from gateway.services.reading import Summary
+from plugins.radicale import access_control, supported
 from plugins.radicale.multistatus import status_line
 from plugins.radicale.names import dav, element
 from plugins.radicale.problems import quote_segment
-from plugins.radicale.properties import privileges
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
 
@@ -20,7 +20,22 @@ NAMES = (
     dav("owner"),
     dav("current-user-principal"),
     dav("current-user-privilege-set"),
+    dav("principal-collection-set"),
+    dav("supported-privilege-set"),
+    dav("acl"),
+    dav("acl-restrictions"),
+    dav("supported-report-set"),
+    dav("supported-method-set"),
 )
+_FIXED = {
+    dav(name): f"<D:{name}>{inner}</D:{name}>"
+    for name, inner in {
+        "supported-privilege-set": access_control.SUPPORTED,
+        "acl-restrictions": access_control.RESTRICTIONS,
+        "supported-report-set": supported.reports("object"),
+        "supported-method-set": supported.methods("object"),
+    }.items()
+}
 _SPECIAL = str.maketrans({"{": "{{", "}": "}}"})
 
 
@@ -51,7 +66,11 @@ def renderer(
         dav("current-user-privilege-set"): (
             "<D:current-user-privilege-set>{4}</D:current-user-privilege-set>"
         ),
-    }
+        dav("principal-collection-set"): (
+            f"<D:principal-collection-set><D:href>{request.href()}</D:href></D:principal-collection-set>"
+        ),
+        dav("acl"): "<D:acl>" + access_control.acl(home, "{4}") + "</D:acl>",
+    } | _FIXED
     good = "".join(fixed[name] for name in names if name in fixed)
     missing = [name for name in names if name not in fixed] + list(extra_missing)
     bad = "".join(element(name).translate(_SPECIAL) for name in missing)
@@ -61,8 +80,8 @@ def renderer(
         template += f"<D:propstat><D:prop>{bad}</D:prop>{status_line(404)}</D:propstat>"
     template += "</D:response>"
     write = template.format
-    own = privileges(view.entry.level)
-    masked = privileges(view.entry.level, is_masked=True)
+    own = access_control.privileges(view.entry.level)
+    masked = access_control.privileges(view.entry.level, is_masked=True)
     needs_time = MODIFIED in names
 
     def render(item: Summary, inner: str = "") -> str:

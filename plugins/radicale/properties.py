@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway.domain.content_lines import PRODID, write
-from gateway.domain.model import Calendar, Level, Window
+from gateway.domain.model import Calendar, Window
 from gateway.domain.timezone import vtimezone_lines
+from plugins.radicale import access_control, principal_nodes, quota, supported
 from plugins.radicale.names import APPLE, CALSERVER, caldav, dav, text
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
@@ -24,19 +25,6 @@ DISPLAY_NAME = dav("displayname")
 DESCRIPTION = caldav("calendar-description")
 # What a person may set on a calendar for herself, beside all names that nobody here knows.
 PERSONAL = frozenset({COLOR, ORDER, DISPLAY_NAME, DESCRIPTION})
-
-_REPORTS = {
-    "calendar": (
-        "<D:sync-collection/>",
-        "<C:calendar-multiget/>",
-        "<C:calendar-query/>",
-        "<C:free-busy-query/>",
-    ),
-    "home": (),
-    "root": (),
-}
-_READ = ("read", "read-current-user-privilege-set")
-_WRITE = ("write", "write-content", "write-properties", "bind", "unbind")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,32 +44,16 @@ class CalendarNode:
     own: Mapping[str, str] = field(default_factory=dict)
 
 
-def privileges(level: Level, *, is_masked: bool = False) -> str:
-    """Return the inner XML of current-user-privilege-set: exactly what the level allows."""
-    names = _READ + (_WRITE if level >= Level.WRITE and not is_masked else ())
-    found = "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
-    return found + "<D:privilege><C:read-free-busy/></D:privilege>"
-
-
-def _reports(kind: str) -> str:
-    return "".join(
-        f"<D:supported-report><D:report>{name}</D:report></D:supported-report>" for name in _REPORTS[kind]
-    )
-
-
 def _href(href: str) -> str:
     return f"<D:href>{href}</D:href>"
 
 
 def _home_privileges(node: Folder) -> str:
-    names = _READ + (("bind",) if node.request.handle.settings.personal_calendars else ())
-    return "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
+    return access_control.folder_privileges(may_bind=node.request.handle.settings.personal_calendars)
 
 
-def _addresses(node: Folder) -> str:
-    email = node.request.principal.email
-    mail = f'<D:href preferred="1">mailto:{text(email)}</D:href>' if email else ""
-    return mail + _href(node.request.home_href)
+def _calendar_acl(node: CalendarNode) -> str:
+    return access_control.acl(node.request.home_href, access_control.privileges(node.view.entry.level))
 
 
 FolderTable = Mapping[str, Callable[[Folder], str | None]]
@@ -91,10 +63,12 @@ ROOT: FolderTable = {
     DISPLAY_NAME: lambda _node: "Calgate",
     dav("current-user-principal"): lambda node: _href(node.request.home_href),
     dav("principal-collection-set"): lambda node: _href(node.request.href()),
-    dav("current-user-privilege-set"): lambda _node: "".join(
-        f"<D:privilege><D:{name}/></D:privilege>" for name in _READ
-    ),
-    dav("supported-report-set"): lambda _node: _reports("root"),
+    dav("current-user-privilege-set"): lambda _node: access_control.folder_privileges(),
+    dav("supported-privilege-set"): lambda _node: access_control.SUPPORTED,
+    dav("acl"): lambda node: access_control.acl(node.request.home_href, access_control.folder_privileges()),
+    dav("acl-restrictions"): lambda _node: access_control.RESTRICTIONS,
+    dav("supported-report-set"): lambda _node: supported.reports("folder"),
+    dav("supported-method-set"): lambda _node: supported.methods("folder"),
 }
 
 HOME: FolderTable = {
@@ -107,10 +81,19 @@ HOME: FolderTable = {
     dav("alternate-URI-set"): lambda _node: "",
     dav("group-membership"): lambda _node: "",
     dav("current-user-privilege-set"): _home_privileges,
-    dav("supported-report-set"): lambda _node: _reports("home"),
+    dav("supported-privilege-set"): lambda _node: access_control.SUPPORTED,
+    dav("acl"): lambda node: access_control.acl(node.request.home_href, _home_privileges(node)),
+    dav("acl-restrictions"): lambda _node: access_control.RESTRICTIONS,
+    dav("supported-report-set"): lambda _node: supported.reports("folder"),
+    dav("supported-method-set"): lambda _node: supported.methods("folder"),
+    dav("quota-used-bytes"): lambda node: quota.used_by_person(node.request),
+    dav("quota-available-bytes"): lambda node: quota.available(node.request),
     caldav("calendar-home-set"): lambda node: _href(node.request.home_href),
-    caldav("calendar-user-address-set"): _addresses,
+    caldav("calendar-user-address-set"): lambda node: principal_nodes.addresses(
+        node.request.principal.email, node.request.home_href
+    ),
     caldav("calendar-user-type"): lambda _node: "INDIVIDUAL",
+    principal_nodes.EMAILS: lambda node: principal_nodes.emails(node.request.principal.email),
 }
 
 
@@ -148,8 +131,14 @@ CALENDAR: Mapping[str, Callable[[CalendarNode], str | None]] = {
     dav("owner"): lambda node: _href(node.request.home_href),
     dav("current-user-principal"): lambda node: _href(node.request.home_href),
     dav("principal-collection-set"): lambda node: _href(node.request.href()),
-    dav("current-user-privilege-set"): lambda node: privileges(node.view.entry.level),
-    dav("supported-report-set"): lambda _node: _reports("calendar"),
+    dav("current-user-privilege-set"): lambda node: access_control.privileges(node.view.entry.level),
+    dav("supported-privilege-set"): lambda _node: access_control.SUPPORTED,
+    dav("acl"): _calendar_acl,
+    dav("acl-restrictions"): lambda _node: access_control.RESTRICTIONS,
+    dav("supported-report-set"): lambda _node: supported.reports("calendar"),
+    dav("supported-method-set"): lambda _node: supported.methods("calendar"),
+    dav("quota-used-bytes"): lambda node: quota.used_by_calendar(node.request, node.view),
+    dav("quota-available-bytes"): lambda node: quota.available(node.request),
     dav("sync-token"): _token,
     dav("getcontenttype"): lambda _node: "text/calendar; charset=utf-8",
     f"{{{CALSERVER}}}getctag": _token,
@@ -173,7 +162,6 @@ CALENDAR: Mapping[str, Callable[[CalendarNode], str | None]] = {
     caldav("calendar-timezone-id"): lambda node: text(node.view.entry.resource.zone),
 }
 
-# RFC 4791 §5.2, RFC 6578 §4: not told by allprop.
-NOT_IN_ALLPROP = frozenset(CALENDAR) - {
-    dav("resourcetype"), DISPLAY_NAME, dav("getcontenttype"), COLOR, ORDER, DESCRIPTION
-}  # fmt: skip
+# RFC 3744 §5, RFC 4331 §3, RFC 4791 §5.2, RFC 6578 §4: not told by allprop.
+_IN_ALLPROP = frozenset({dav("resourcetype"), DISPLAY_NAME, dav("getcontenttype"), COLOR, ORDER, DESCRIPTION})
+NOT_IN_ALLPROP = (frozenset(CALENDAR) | frozenset(HOME) | frozenset(ROOT)) - _IN_ALLPROP

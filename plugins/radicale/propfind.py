@@ -9,11 +9,12 @@ from typing import Any
 from gateway.services import calendar_properties, reading
 from gateway.services.access import HomeEntry
 from gateway.services.reading import Summary
-from plugins.radicale import multistatus, object_properties, properties
+from plugins.radicale import multistatus, object_properties, principal_nodes, properties
 from plugins.radicale.names import dav, element
+from plugins.radicale.principal_nodes import PRINCIPAL, Known, PrincipalNode
 from plugins.radicale.problems import Answer, Problem, not_found
 from plugins.radicale.properties import CalendarNode, Folder
-from plugins.radicale.requests import Request, Target
+from plugins.radicale.requests import PRINCIPALS, Request, Target
 from plugins.radicale.view import View
 
 MAX_PROPERTIES = 200
@@ -36,8 +37,20 @@ class Wanted:
             self.names = list(dict.fromkeys(child.tag for child in prop))
         if (include := root.find(dav("include"))) is not None:
             self.included = [child.tag for child in include]
-        if len(self.names or ()) + len(self.included) > MAX_PROPERTIES:
-            raise Problem(400, f"A request asks for at most {MAX_PROPERTIES} properties.")
+        _check_number(len(self.names or ()) + len(self.included))
+
+    @classmethod
+    def of(cls, names: Sequence[str]) -> Wanted:
+        """Return that just these are asked for."""
+        _check_number(len(names))
+        wanted = cls(None)
+        wanted.names = list(dict.fromkeys(names))
+        return wanted
+
+
+def _check_number(count: int) -> None:
+    if count > MAX_PROPERTIES:
+        raise Problem(400, f"A request asks for at most {MAX_PROPERTIES} properties.")
 
 
 def handle(request: Request) -> Answer:
@@ -52,16 +65,36 @@ def handle(request: Request) -> Answer:
     has_root = "depth-noroot" not in (request.header("Prefer") or "")
     is_minimal = "return=minimal" in (request.header("Prefer") or "") or request.header("Brief") == "t"
     with request.session.reading():
-        found = _responses(request, wanted, is_deep=depth == "1", has_root=has_root, is_minimal=is_minimal)
+        found = responses(
+            request,
+            request.target,
+            wanted,
+            is_deep=depth == "1",
+            has_root=has_root,
+            is_minimal=is_minimal,
+        )
         return multistatus.answer(found)
 
 
-def _responses(
-    request: Request, wanted: Wanted, *, is_deep: bool, has_root: bool, is_minimal: bool
+def responses(
+    request: Request,
+    target: Target,
+    wanted: Wanted,
+    *,
+    is_deep: bool = False,
+    has_root: bool = True,
+    is_minimal: bool = False,
 ) -> Iterator[str]:
-    target = request.target
-    request.check_home()
+    """Yield the responses for what a path names and, if ``is_deep``, for its members.
+
+    Raises:
+        Problem: there is nothing, or it may not be seen.
+    """
     has_self = has_root or not is_deep
+    if target.login == PRINCIPALS:
+        yield from _principals(request, target, wanted, is_deep=is_deep, is_minimal=is_minimal)
+        return
+    request.check_home(target)
     if target.login is None:
         if has_self:
             yield _folder(request, request.href(), properties.ROOT, wanted, is_minimal)
@@ -74,7 +107,7 @@ def _responses(
         if is_deep:
             yield from _calendars(request, request.session.home(request.principal), wanted, is_minimal)
         return
-    entry = request.entry()
+    entry = request.entry(target)
     if target.name is None:
         if has_self:
             yield from _calendars(request, [entry], wanted, is_minimal)
@@ -85,6 +118,28 @@ def _responses(
     if not found:
         raise not_found("There is no such calendar object.")
     yield from found
+
+
+def principal(request: Request, known: Known, wanted: Wanted, *, is_minimal: bool = False) -> str:
+    """Return the response for a principal."""
+    if known.entry is None:
+        return _folder(request, known.href, properties.HOME, wanted, is_minimal)
+    node = PrincipalNode(request=request, known=known)
+    return multistatus.response(known.href, _propstats(node, PRINCIPAL, {}, wanted, is_minimal))
+
+
+def _principals(
+    request: Request, target: Target, wanted: Wanted, *, is_deep: bool, is_minimal: bool
+) -> Iterator[str]:
+    if target.name is not None:
+        raise not_found("There is nothing so deep among principals.")
+    if target.slug is not None:
+        yield principal(request, principal_nodes.find(request, target.slug), wanted, is_minimal=is_minimal)
+        return
+    yield _folder(request, request.href(PRINCIPALS), properties.ROOT, wanted, is_minimal)
+    if is_deep:
+        for known in principal_nodes.others(request):
+            yield principal(request, known, wanted, is_minimal=is_minimal)
 
 
 def _folder(

@@ -27,6 +27,7 @@ from plugins.radicale.session import FACE, Session, visible
 MAX_XML_BYTES = 4 * 1024 * 1024  # a multiget of some thousand hrefs
 MAX_XML_DEPTH = 40
 MAX_XML_ELEMENTS = 50_000
+PRINCIPALS = "@principals"  # no login begins with an @
 _TAG = re.compile(r'\s*((?:W/)?"[^"]*"|\*|[^\s,"]+)\s*(?:,|$)')
 
 

@@ -360,7 +360,7 @@ def test_a_report_that_is_not_answered_says_so(sqlite_world: Any) -> None:
     assert sqlite_world.bob("REPORT", FREE).status == 400
     listed = sqlite_world.bob.propfind(FREE, "D:supported-report-set").found(".//D:report/*")
     assert {node.tag.partition("}")[2] for node in listed} == {
-        "sync-collection", "calendar-multiget", "calendar-query", "free-busy-query",
+        "sync-collection", "calendar-multiget", "calendar-query", "free-busy-query", "expand-property",
     }  # fmt: skip
     assert not sqlite_world.bob.propfind("/dav/bob/", "D:supported-report-set").found(".//D:report/*")
 

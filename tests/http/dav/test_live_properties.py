@@ -1,0 +1,123 @@
+"""Live properties of access control, quota and what is supported: each says what is, and only that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.dav_world import PREFIXES
+
+CAL = "{urn:ietf:params:xml:ns:caldav}"
+KINDS = ("/dav/", "/dav/{}/", "/dav/{}/free/", "/dav/{}/free/one.ics", "/dav/@principals/room/")
+
+
+def local(nodes: Any) -> list[str]:
+    return [node.tag.partition("}")[2] for node in nodes]
+
+
+@pytest.mark.parametrize("path", KINDS)
+@pytest.mark.parametrize("login", ["bob", "carol"])
+def test_access_control_is_told_and_names_the_asking_person_only(
+    sqlite_world: Any, event: Any, path: str, login: str
+) -> None:
+    sqlite_world.bob.put("/dav/bob/free/one.ics", event("one"))
+    dav = sqlite_world.people[login]
+    reply = dav.propfind(
+        path.format(login), "D:acl", "D:acl-restrictions", "D:supported-privilege-set",
+        "D:current-user-privilege-set", "D:principal-collection-set",
+    )  # fmt: skip
+    assert [stat.findtext("{DAV:}status") for stat in reply.found(".//D:propstat")] == ["HTTP/1.1 200 OK"]
+    assert [node.text for node in reply.found(".//D:acl/D:ace/D:principal/D:href")] == [f"/dav/{login}/"]
+    assert reply.found(".//D:acl/D:ace/D:protected")
+    granted = local(reply.found(".//D:acl/D:ace/D:grant/D:privilege/*"))
+    assert granted == local(reply.found(".//D:current-user-privilege-set/D:privilege/*"))
+    known = local(reply.found(".//D:supported-privilege/D:privilege/*"))
+    assert set(granted) <= set(known)
+    assert {"grant-only", "no-invert"} == set(local(reply.found(".//D:acl-restrictions/*")))
+
+
+@pytest.mark.parametrize("path", KINDS)
+def test_every_listed_report_and_method_works_and_no_other_report_does(
+    sqlite_world: Any, event: Any, path: str
+) -> None:
+    bob = sqlite_world.bob
+    bob.put("/dav/bob/free/one.ics", event("one"))
+    path = path.format("bob")
+    reply = bob.propfind(path, "D:supported-report-set", "D:supported-method-set")
+    listed = {node.tag for node in reply.found(".//D:supported-report/D:report/*")}
+    bodies = {
+        "{DAV:}expand-property": "",
+        "{DAV:}sync-collection": "<D:sync-token/><D:sync-level>1</D:sync-level><D:prop/>",
+        "{DAV:}principal-match": "<D:self/>",
+        "{DAV:}principal-search-property-set": "",
+        "{DAV:}principal-property-search": (
+            "<D:property-search><D:prop><D:displayname/></D:prop><D:match>x</D:match></D:property-search>"
+        ),
+        "{http://calendarserver.org/ns/}calendarserver-principal-search": (
+            "<CS:search-token>x</CS:search-token>"
+        ),
+        CAL + "calendar-multiget": "<D:prop/>",
+        CAL + "calendar-query": '<C:filter><C:comp-filter name="VCALENDAR"/></C:filter>',
+        CAL + "free-busy-query": '<C:time-range start="20260301T000000Z" end="20260302T000000Z"/>',
+    }
+    assert listed <= set(bodies)
+    prefixes = {f"{{{space}}}": prefix for prefix, space in PREFIXES.items()}
+    for name, inner in bodies.items():
+        space, end, rest = name.partition("}")
+        answer = bob.report(path, f"{prefixes[space + end]}:{rest}", inner)
+        if name in listed:
+            assert answer.status in {200, 207}, name
+        elif "one.ics" not in path:  # the reports of the calendar answer on its objects too
+            assert answer.conditions == {"supported-report"}, name
+    for method in [node.get("name") for node in reply.found(".//D:supported-method")]:
+        assert bob(method, path).status not in {405, 501, 500}, method
+
+
+def test_quota_counts_bytes_and_never_those_of_hidden_text(world: Any, event: Any) -> None:
+    for dav in (world.alice, world.bob):
+        assert dav("MKCALENDAR", f"/dav/{dav.login}/mine/").status == 201
+    alice = world.alice
+    asked = ("D:quota-used-bytes", "D:quota-available-bytes")
+    assert alice.propfind("/dav/alice/mine/", *asked).xml.findtext(".//{DAV:}quota-used-bytes") == "0"
+    first, second = event("one"), event("two", "SUMMARY:longer")
+    alice.put("/dav/alice/mine/1.ics", first)
+    alice.put("/dav/alice/mine/2.ics", second)
+    alice.put("/dav/alice/free/3.ics", event("three"))
+    size = str(len(first) + len(second))
+    assert alice.propfind("/dav/alice/mine/", *asked).xml.findtext(".//{DAV:}quota-used-bytes") == size
+    home = alice.propfind("/dav/alice/", *asked)
+    assert home.xml.findtext(".//{DAV:}quota-used-bytes") == size  # what she has made, not what she sees
+    left = home.xml.findtext(".//{DAV:}quota-available-bytes")
+    if world.db.is_sqlite:
+        assert int(left) > 0
+    else:
+        assert left is None or left == ""
+    hidden = world.carol.propfind("/dav/carol/free/", "D:quota-used-bytes")
+    assert "404" in hidden.found(".//D:status")[0].text
+
+
+def test_allprop_tells_what_allprop_may_and_include_adds_to_it(sqlite_world: Any, event: Any) -> None:
+    bob = sqlite_world.bob
+    bob.put("/dav/bob/free/one.ics", event("one"))
+    for path in KINDS:
+        path = path.format("bob")
+        told = local(bob.propfind(path).found("D:response/D:propstat/D:prop/*"))
+        assert "resourcetype" in told
+        assert not {
+            "acl",
+            "quota-used-bytes",
+            "supported-report-set",
+            "sync-token",
+            "calendar-home-set",
+        } & set(told)
+        body = (
+            '<D:propfind xmlns:D="DAV:"><D:allprop/><D:include><D:supported-report-set/><D:nope/></D:include>'
+            "</D:propfind>"
+        )
+        more = bob("PROPFIND", path, body, Depth="0")
+        assert local(more.found("D:response/D:propstat/D:prop/*")) == [*told, "supported-report-set", "nope"]
+        named = bob("PROPFIND", path, '<D:propfind xmlns:D="DAV:"><D:propname/></D:propfind>', Depth="0")
+        assert {*told, "acl", "supported-report-set"} <= set(
+            local(named.found("D:response/D:propstat/D:prop/*"))
+        )
