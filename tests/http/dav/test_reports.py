@@ -362,7 +362,8 @@ def test_a_report_that_is_not_answered_says_so(sqlite_world: Any) -> None:
     assert {node.tag.partition("}")[2] for node in listed} == {
         "sync-collection", "calendar-multiget", "calendar-query", "free-busy-query", "expand-property",
     }  # fmt: skip
-    assert not sqlite_world.bob.propfind("/dav/bob/", "D:supported-report-set").found(".//D:report/*")
+    at_home = sqlite_world.bob.propfind("/dav/bob/", "D:supported-report-set").found(".//D:report/*")
+    assert not {"calendar-query", "sync-collection"} & {node.tag.partition("}")[2] for node in at_home}
 
 
 def test_the_log_and_the_listing_agree(world: Any, event: Any) -> None:
