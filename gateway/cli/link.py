@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.sync.connect import Cleared
     from gateway.sync.engine import Engine
 
-app = group("link", "Links: add, show, change, plan, pause, resume, remove.")
+app = group("link", "Links: add, show, change, plan, pause, resume, undo, remove.")
 
 LinkName = Annotated[str, typer.Argument(metavar="LINK", help="Id; its first digits are enough.")]
 Set = Annotated[
@@ -112,94 +112,6 @@ def show(op: Operator, link: LinkName) -> None:
             typer.echo(f"{key.replace('_', ' ')}: {value if value not in (None, [], {}) else '-'}")
 
     op.show(shown, text)
-
-
-@command(app, "set")
-def set_(
-    op: Operator,
-    link: LinkName,
-    settings: Annotated[list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Settings.")] = None,
-    unset: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Inherit this setting; may be repeated.")
-    ] = None,
-    existing: Annotated[
-        bool, typer.Option("--existing", help="Also bring the copies that are there to the new settings.")
-    ] = False,
-    preview: Annotated[
-        bool, typer.Option("--preview", help="Only say how many copies that concerns.")
-    ] = False,
-) -> None:
-    """Change settings, for what changes from now on or for every copy."""
-    from gateway.services import links
-
-    given = given_settings(settings)
-    if not given and not unset:
-        raise refuse("Name a setting (NAME=VALUE), or one to inherit (--unset NAME).")
-    with op.database() as db:
-        found = db.read(links.find, link)
-        if preview:
-            found.policy.changed(given)
-            copies = db.read(links.status, found.id).copies
-            op.show({"copies": copies}, f"There are {copies} copies; with --existing they are compared anew.")
-            return
-        changed, copies = db.write(
-            links.change, found.id, given, unset=unset or (), to_existing=existing, actor=ACTOR, now=op.now
-        )
-    told = f"{copies} copies are brought to them." if existing else "Copies that are there stay as they are."
-    op.show({"id": changed.uuid, "settings": changed.policy.as_json(), "copies": copies}, f"Changed. {told}")
-
-
-@command(app, "plan")
-def plan(op: Operator, link: LinkName) -> None:
-    """Show what a full compare would do, and keep it as a plan that can be applied."""
-    from gateway.services import links, startup
-
-    with op.database() as db:
-        found = db.read(links.find, link)
-        waiting = db.read(links.open_plan, found.id)
-        if waiting is not None and waiting["reason"] == "guard":
-            shown = {"plan": waiting["uuid"], "reason": "guard", "items": waiting["items"]}
-        else:
-            settings = op.settings()
-            instance_id = startup.open_instance_id(db, settings)
-
-            async def look(engine: Engine) -> dict[str, Any]:
-                from gateway.sync.preview import preview
-
-                made = await preview(
-                    engine.accounts,
-                    found,
-                    instance_id=instance_id,
-                    limits=op.limits(),
-                    public_url=settings.base_url,
-                )
-                return {"plan": made.uuid, "reason": "preview", "items": made.items}
-
-            shown = with_engine(op, db, look)
-
-    def text() -> None:
-        counts: dict[str, int] = {}
-        for item in shown["items"]:
-            key = f"{item['action']} {item['side']}"
-            counts[key] = counts.get(key, 0) + 1
-        for key, number in sorted(counts.items()):
-            typer.echo(f"{number:6} {key}")
-        typer.echo(f"Plan {shown['plan']}" + ("" if counts else ": there is nothing to do"))
-        typer.echo(f"Apply it with: calgate link apply {shown['plan'][:8]}")
-
-    op.show(shown, text)
-
-
-@command(app, "apply")
-def apply(
-    op: Operator, plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id; its first digits.")]
-) -> None:
-    """Approve a plan: the link goes on and may do what the plan names."""
-    from gateway.services import links
-
-    with op.database() as db:
-        found = db.write(links.approve, plan_id, actor=ACTOR, now=op.now)
-    op.show({"id": found.uuid, "state": found.state.value}, f"Approved; link {found.uuid[:8]} goes on.")
 
 
 @command(app, "pause")

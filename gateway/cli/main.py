@@ -19,6 +19,8 @@ from gateway.cli import (
     groups,
     link,
     link_defaults,
+    link_plan,
+    link_settings,
     operate,
     person,
     resource,
@@ -45,7 +47,8 @@ app.add_typer(groups.app)
 app.add_typer(grant.app)
 app.add_typer(feed.app)
 app.add_typer(account.app)
-link_defaults.register(link.app)
+for more in (link_defaults, link_plan, link_settings):
+    more.register(link.app)
 app.add_typer(link.app)
 sync_work.register(app)
 transfer.register(app)

@@ -15,6 +15,8 @@ AccountId = NewType("AccountId", int)
 LinkId = NewType("LinkId", int)
 
 MAX_WINDOW_DAYS = 3660
+LEFT = "left"
+"""State of a mapping whose two sides differ because a person wants it so: until one of them changes."""
 
 
 class Direction(enum.StrEnum):
@@ -302,6 +304,7 @@ class Link:
     total: int
     synced_at_utc: datetime | None
     compared_at_utc: datetime | None
+    kept_seq: int = 0  # copies of objects unchanged since keep the settings they were made with
 
     @property
     def pushes(self) -> bool:
@@ -328,6 +331,7 @@ class Mapping:
         sent: what we last sent, as the provider would keep it.
         base: what the provider answered to it.
         is_ours: we made the event; False: a person did, and it was taken in.
+        state: ``ok``, ``creating`` or ``left``.
         drift_hash: a change over there that was reported and not taken; "" for a deletion.
     """
 

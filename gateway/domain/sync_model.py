@@ -44,6 +44,7 @@ class LocalView:
         is_wanted: window, kind and state say that there should be a copy.
         rejected: why the provider cannot hold it.
         untakeable: fields that a copy shows differently.
+        is_kept: settings have changed and the copy was to keep the old ones: it counts as equal to ours.
     """
 
     stored: CalendarObject
@@ -52,6 +53,7 @@ class LocalView:
     is_wanted: bool
     rejected: str | None = None
     untakeable: frozenset[str] = frozenset()
+    is_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Any
 from gateway.domain.errors import InvalidInput
 from gateway.domain.link_model import Link, LinkPolicy
 from gateway.domain.model import Calendar, CalendarId
+from gateway.services import link_settings
 from gateway.store import audit, link_defaults
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
@@ -71,6 +72,13 @@ def own_with(
         _known(name)
         own.pop(name, None)
     return own
+
+
+def policy_with(
+    tx: Transaction, found: Link, settings: Mapping[str, Any], *, unset: Iterable[str] = ()
+) -> LinkPolicy:
+    """Return what would be in force for a link with these settings; as ``own_with``."""
+    return policy_of(tx, found.calendar_id, own_with(tx, found, settings, unset=unset))
 
 
 def explain(
@@ -150,9 +158,7 @@ def change(
         return touched
     for one, own, policy in changed:
         values: dict[str, Any] = {"policy": policy.as_json(), "own": own}
-        if to_existing:
-            mapping_store.mark_dirty(tx, one.id)
-            values["is_full"] = True
+        values |= link_settings.reach(tx, one, policy, to_existing=to_existing)
         link_store.change(tx, one.id, values)
     audit.record(
         tx,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.differences import Eyes
+from gateway.domain.differences import eyes_of as eyes_of_level
 from gateway.domain.errors import AlreadyExists, Forbidden, InvalidInput, NotFound
 from gateway.domain.link_model import (
     Account,
@@ -17,8 +19,8 @@ from gateway.domain.link_model import (
     LinkState,
     Role,
 )
-from gateway.domain.model import Calendar, CalendarId
-from gateway.services import link_defaults
+from gateway.domain.model import Calendar, CalendarId, Principal
+from gateway.services import access, link_defaults, link_settings
 from gateway.services import resources as resource_service
 from gateway.store import accounts as account_store
 from gateway.store import audit, busy, sync_log, tickets
@@ -195,9 +197,7 @@ def change(
     policy = link_defaults.policy_of(tx, found.calendar_id, own)
     values: dict[str, Any] = {"policy": policy.as_json(), "own": own}
     copies = mapping_store.count(tx, link_id)
-    if to_existing:
-        values["is_full"] = True
-        mapping_store.mark_dirty(tx, link_id)
+    values |= link_settings.reach(tx, found, policy, to_existing=to_existing)
     link_store.change(tx, link_id, values)
     if policy.sends_guests != found.policy.sends_guests:
         action = "link.guests-on" if policy.sends_guests else "link.guests-off"
@@ -244,7 +244,7 @@ def request_sync(tx: Transaction, link_id: LinkId, *, is_full: bool) -> None:
 
 
 def approve(tx: Transaction, plan_uuid: str, *, actor: str, now: datetime) -> Link:
-    """Approve a plan: the link goes on, and may do what the plan names.
+    """Approve a plan: the link goes on, compares everything and may delete what the plan names, however much.
 
     Raises:
         NotFound: no such plan.
@@ -259,7 +259,29 @@ def approve(tx: Transaction, plan_uuid: str, *, actor: str, now: datetime) -> Li
     sync_log.decide_plan(tx, plan["id"], state="approved", actor=actor, now=now)
     state = LinkState.FIRST_SYNC if found.synced_at_utc is None else LinkState.ACTIVE
     _set_state(tx, found, state, reason=None, actor=actor, now=now)
+    if plan["reason"] != "guard":
+        # The guard has stopped a run that knows what it was about; any other plan is a full compare.
+        link_store.change(tx, found.id, {"is_full": True})
     return _get(tx, found.id)
+
+
+def hold(tx: Transaction, link_id: LinkId, *, actor: str, now: datetime) -> Link:
+    """Let a link wait: everything is compared anew, and nothing is written before a plan is approved."""
+    found = _get(tx, link_id)
+    link_store.fence(tx, link_id)
+    link_store.change(tx, link_id, {"cursor": None, "is_full": True})
+    _set_state(
+        tx, found, LinkState.RESTORED, reason="waits for an approved plan; see `calgate link plan`",
+        actor=actor, now=now,
+    )  # fmt: skip
+    return _get(tx, link_id)
+
+
+def eyes_of(tx: Transaction, found: Link, person: Principal) -> Eyes | None:
+    """Return how much of a link's objects a person may read; None where she has no right on the resource."""
+    resource = calendar_store.get(tx, found.calendar_id).resource
+    level = access.level_on(tx, person, resource.id, face="web")
+    return eyes_of_level(level) if level is not None else None
 
 
 def restore_all(tx: Transaction) -> int:

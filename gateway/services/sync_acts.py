@@ -135,7 +135,7 @@ def _take_change(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -
     merged, local = one.decision.merge, one.local
     if merged is None or merged.ical is None or local is None or one.mapping is None:
         return
-    was_equal = local.ours_hash == one.mapping.sent_hash
+    was_equal = local.is_kept or local.ours_hash == one.mapping.sent_hash
     after = _put_here(
         tx, ctx, merged.ical, href=local.stored.href, is_theirs=not one.mapping.is_ours, now=now
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -225,11 +225,19 @@ def views(
     wanted_uids = list(dict.fromkeys(uids))
     known = mapping_store.by_uids(tx, ctx.link.id, wanted_uids)
     stored = object_store.by_uids(tx, ctx.link.calendar_id, wanted_uids)
-    found = {
-        one.uid: local_view(ctx, one, is_theirs=one.uid in known and not known[one.uid].is_ours)
-        for one in stored
-    }
+    found = {one.uid: _view(ctx, one, known.get(one.uid)) for one in stored}
     return found, known
+
+
+def _view(ctx: RunContext, stored: CalendarObject, mapping: Mapping | None) -> LocalView:
+    view = local_view(ctx, stored, is_theirs=mapping is not None and not mapping.is_ours)
+    is_kept = (
+        stored.seq <= ctx.link.kept_seq
+        and mapping is not None
+        and mapping.remote_id is not None
+        and not mapping.is_dirty
+    )
+    return replace(view, is_kept=True) if is_kept else view
 
 
 def log_line(

@@ -11,6 +11,7 @@ from typing import Any
 from gateway.domain.errors import InvalidInput
 from gateway.domain.fingerprint import canonical, differing, field_names
 from gateway.domain.link_model import Mapping
+from gateway.domain.sending import Sending, sending
 from gateway.domain.sync_model import LocalView
 from gateway.providers.contract import Delete, Put, Removed, Upsert
 from gateway.services.sync_context import (
@@ -42,7 +43,8 @@ class Job:
     """One write at the provider.
 
     ``first`` is sent before ``write``: a create whose end we never learnt is repeated with its key, so that
-    what it made can be removed. ``was_aside``: it was parked. ``had_drift``: a change there was reported.
+    what it made can be removed. ``was``: what is there before the write, as far as is known. ``was_aside``:
+    it was parked. ``had_drift``: a change there was reported.
     """
 
     uid: str
@@ -50,6 +52,7 @@ class Job:
     ours: bytes = field(default=b"", repr=False)
     ours_hash: str = ""
     before: str | None = None
+    was: bytes = field(default=b"", repr=False)
     fields: tuple[str, ...] = ()
     first: Put | None = None
     was_aside: bool = False
@@ -202,36 +205,41 @@ def _job(
     *,
     now: datetime,
 ) -> Job | None:
-    if local is None or not local.is_wanted:
-        return _removal(tx, ctx, uid, local, mapping, now=now)
-    if local.ours is None:
-        park_here(tx, ctx, local, reason=local.rejected or "it cannot be sent", now=now)
-        return None
-    if mapping is None:
-        return _creation(tx, ctx, local, now=now)
-    if mapping.remote_id is None:
-        return _creation(tx, ctx, local, now=now)
-    if local.ours_hash == mapping.sent_hash:
-        return None
-    if mapping.has_guests:
-        ticket(tx, ctx, uid, mapping, "guests", now)
-        return None
-    if mapping.drift_hash == "" and not mapping.is_dirty:
-        return None  # deleted there by hand, and reported: only a person decides that it comes back
+    match sending(local, mapping, takes=ctx.link.takes, window_start_s=ctx.window.start.timestamp()):
+        case Sending.PARK if local is not None:
+            park_here(tx, ctx, local, reason=local.rejected or "it cannot be sent", now=now)
+        case Sending.CREATE if local is not None:
+            return _creation(tx, ctx, local, now=now)
+        case Sending.UPDATE if local is not None and mapping is not None:
+            return _change(ctx, local, mapping)
+        case Sending.DELETE if mapping is not None:
+            return _removal(ctx, uid, mapping)
+        case Sending.GUESTS if mapping is not None:
+            ticket(tx, ctx, uid, mapping, "guests", now)
+        case Sending.FORGET:
+            mapping_store.drop(tx, ctx.link.id, uid)
+        case _:
+            pass
+    return None
+
+
+def _change(ctx: RunContext, local: LocalView, mapping: Mapping) -> Job:
+    uid, ours = local.stored.uid, local.ours or b""
     return Job(
         uid=uid,
         write=Put(
             key=ctx.key(uid),
-            ical=local.ours,
+            ical=ours,
             presentation=ctx.presentation_of(uid),
             remote_id=mapping.remote_id,
             if_version=mapping.version,
             memo=mapping.memo,
         ),
-        ours=local.ours,
+        ours=ours,
         ours_hash=local.ours_hash,
         before=mapping.sent_hash or mapping.base_hash,
-        fields=_fields(mapping.sent, local.ours),
+        was=mapping.base,
+        fields=_fields(mapping.sent, ours),
         had_drift=mapping.drift_hash is not None,
     )
 
@@ -265,27 +273,7 @@ def _creation(tx: Transaction, ctx: RunContext, local: LocalView, *, now: dateti
     )
 
 
-def _removal(
-    tx: Transaction,
-    ctx: RunContext,
-    uid: str,
-    local: LocalView | None,
-    mapping: Mapping | None,
-    *,
-    now: datetime,
-) -> Job | None:
-    if mapping is None:
-        return None
-    if mapping.drift_hash == "":
-        mapping_store.drop(tx, ctx.link.id, uid)  # gone on both sides
-        return None
-    if local is not None and not ctx.link.takes and _has_left_window(ctx, local):
-        return None  # what has passed stays where it is
-    if local is not None and ctx.link.takes:
-        return None  # here to stay, there to stay: only the window or its kind has changed
-    if mapping.has_guests:
-        ticket(tx, ctx, uid, mapping, "guests", now)
-        return None
+def _removal(ctx: RunContext, uid: str, mapping: Mapping) -> Job:
     first: Put | None = None
     if mapping.remote_id is None:
         first = Put(key=ctx.key(uid), ical=mapping.sent, presentation=ctx.presentation_of(uid))
@@ -298,13 +286,9 @@ def _removal(
             memo=mapping.memo,
         ),
         before=mapping.sent_hash or mapping.base_hash,
+        was=b"" if mapping.remote_id is None else mapping.base,
         first=first,
     )
-
-
-def _has_left_window(ctx: RunContext, local: LocalView) -> bool:
-    end = local.stored.last_end
-    return end is not None and end < ctx.window.start.timestamp()
 
 
 def _fields(sent: bytes, ours: bytes) -> tuple[str, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain.errors import NotFound
-from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkId, LinkState
+from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkId, LinkPolicy, LinkState
 from gateway.domain.model import Calendar
 from gateway.domain.sync_model import GUARD_OBJECTS
 from gateway.services.limits import Limits
@@ -183,8 +183,11 @@ def preview_context(
     limits: Limits,
     public_url: str | None,
     now: datetime,
+    policy: LinkPolicy | None = None,
 ) -> tuple[RunContext, Account]:
     """Return what a preview works with: a run without a lease, which can record nothing.
+
+    ``policy`` shows the link as if it had these settings, applied to every copy.
 
     Raises:
         NotFound: the link or its account is gone.
@@ -193,6 +196,8 @@ def preview_context(
     account = account_store.get(tx, link.account_id) if link is not None else None
     if link is None or account is None:
         raise NotFound("The link is gone.")
+    if policy is not None:
+        link = replace(link, policy=policy, kept_seq=0)
     calendar = calendar_store.get(tx, link.calendar_id)
     ctx = RunContext(
         link=link,

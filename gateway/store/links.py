@@ -150,6 +150,11 @@ def change_held(tx: Transaction, held: Claim, values: Mapping[str, Any]) -> bool
     return bool(tx.execute(statement.values(**values)).rowcount)
 
 
+def fence(tx: Transaction, link_id: LinkId) -> None:
+    """Take the lease from whoever has it: its run stops at its next step and records nothing more."""
+    tx.execute(update(link).where(link.c.id == link_id).values(token=link.c.token + 1))
+
+
 def release_all(tx: Transaction, claims: Iterable[Claim]) -> None:
     """Give links back that were claimed and not begun; they stay due."""
     clock = _CLOCK[tx.is_postgresql]
@@ -268,6 +273,7 @@ def link_from_row(row: Row[Any]) -> Link:
         total=row.total,
         synced_at_utc=row.synced_at_utc,
         compared_at_utc=row.compared_at_utc,
+        kept_seq=row.kept_seq or 0,
     )
 
 

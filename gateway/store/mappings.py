@@ -124,11 +124,15 @@ def free_remote_id(tx: Transaction, link_id: LinkId, remote_id: str, *, but_uid:
     )
 
 
-def mark_dirty(tx: Transaction, link_id: LinkId) -> int:
-    """Have every copy of a link compared and sent again where it differs; return how many there are."""
-    total: int = tx.execute(
-        update(mapping).where(mapping.c.link_id == link_id).values(is_dirty=True)
-    ).rowcount
+def mark_dirty(tx: Transaction, link_id: LinkId, *, is_forced: bool = False) -> int:
+    """Have every copy of a link compared and sent again where it differs; return how many there are.
+
+    ``is_forced`` sends them even where they do not: what a copy is dressed in is not part of its text.
+    """
+    values: dict[str, Any] = {"is_dirty": True}
+    if is_forced:
+        values["sent_hash"] = ""
+    total: int = tx.execute(update(mapping).where(mapping.c.link_id == link_id).values(**values)).rowcount
     return total
 
 

@@ -101,6 +101,7 @@ link = Table(  # hot: claimed, renewed and finished all the time
     Column("compared_at_utc", UtcDateTime),  # the last full compare
     Column("created_at_utc", UtcDateTime, nullable=False),
     Column("own", JSON(none_as_null=True)),  # what was set for this link; null: everything in ``policy``
+    Column("kept_seq", BigInteger),  # copies of objects unchanged since keep the settings they were made with
     UniqueConstraint("remote_calendar_id", "calendar_id", "role"),
     Index(None, "calendar_id"),
     Index(
@@ -189,7 +190,7 @@ sync_run = Table(
     Index(None, "link_id", "started_at_utc"),
 )
 
-link_log = Table(  # every remote write and every change that a link made here; never their text
+link_log = Table(  # every remote write and every change that a link made here
     "link_log",
     metadata,
     Column("id", BigId, primary_key=True),
@@ -204,6 +205,8 @@ link_log = Table(  # every remote write and every change that a link made here; 
     Column("before_hash", String(64)),
     Column("after_hash", String(64)),
     Column("fields", JSON, nullable=False),  # names of the fields that differ
+    Column("before", LargeBinary),  # the text that was replaced, for undo; cleared after 30 days
+    Column("after_etag", String(80)),  # of the object here, where one was written
     Index(None, "link_id", "id"),
 )
 
@@ -244,6 +247,50 @@ oauth_state = Table(  # a sign-in that was begun; used once
     Column("created_at_utc", UtcDateTime, nullable=False),
     Column("expires_at_utc", UtcDateTime, nullable=False),
     Column("account_uuid", String(36)),  # once it was used
+)
+
+invitation = Table(  # a one-time link by which a person connects an account without signing in here
+    "invitation",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("uuid", String(36), nullable=False, unique=True),
+    Column("principal_id", ForeignKey("principal.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("provider", String(64), nullable=False),
+    Column("uses", JSON, nullable=False),
+    Column("token_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("session_hash", LargeBinary(32), unique=True),  # of the browser that has opened it
+    Column("session_ends_at_utc", UtcDateTime),
+    Column("state", String(16), nullable=False),  # invited, waiting, connected, failed, withdrawn
+    Column("reason", Text),
+    Column("account_uuid", String(36)),
+    Column("created_by", String(255), nullable=False),
+    Column("created_at_utc", UtcDateTime, nullable=False),
+    Column("expires_at_utc", UtcDateTime, nullable=False),
+)
+
+connection = Table(  # an administrator's key that acts for many mailboxes
+    "connection",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("uuid", String(36), nullable=False, unique=True),
+    Column("provider", String(64), nullable=False),
+    Column("label", String(255), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),  # the fields of the sign-in but the mailbox
+    Column("uses", JSON, nullable=False),
+    Column("terms_version", String(32), nullable=False),
+    Column("created_by", String(255), nullable=False),
+    Column("created_at_utc", UtcDateTime, nullable=False),
+)
+
+mailbox = Table(  # an account that an administrator's connection acts for
+    "mailbox",
+    metadata,
+    Column("account_id", ForeignKey("account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("connection_id", ForeignKey("connection.id", ondelete="CASCADE"), nullable=False),
+    Column("address", String(255), nullable=False),
+    Column("checked_at_utc", UtcDateTime),
+    Column("problem", Text),
+    UniqueConstraint("connection_id", "address"),
 )
 
 token_bucket = Table(  # request budgets shared by all nodes

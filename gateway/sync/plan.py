@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gateway.domain.errors import InvalidInput
 from gateway.domain.fingerprint import REMINDERS, canonical, differing, field_names
-from gateway.domain.link_model import Drift, Link, Mapping
+from gateway.domain.link_model import LEFT, Drift, Link, Mapping
 from gateway.domain.merge import merge
 from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView
 
@@ -53,8 +53,10 @@ def _gone(link: Link, mapping: Mapping | None, local: LocalView | None) -> Decis
         return Decision(act=Act.NOT_BUSY)
     if local is None or not local.is_wanted:
         return Decision(act=Act.FORGET)
+    if mapping.state == LEFT and mapping.drift_hash == "":
+        return Decision(act=Act.ECHO)  # a person has undone the copy
     if link.takes:
-        if local.ours_hash == mapping.sent_hash:
+        if local.is_kept or local.ours_hash == mapping.sent_hash:
             return Decision(act=Act.TAKE_DELETE)
         return Decision(act=Act.RECREATE, reason="delete-edit")
     if link.policy.drift is Drift.REVERT:
@@ -101,7 +103,8 @@ def _edited_there(
         merged = merge(
             stored=local.stored.ical,
             ours=local.ours,
-            sent=mapping.sent,
+            # What only the settings have made different was not edited here.
+            sent=local.ours if local.is_kept else mapping.sent,
             base=mapping.base,
             theirs=remote.ical or b"",
             untakeable=local.untakeable,

@@ -93,9 +93,9 @@ async def _believe(run: Run, removed: Sequence[str]) -> None:
         part = sorted(mapped)[start : start + run.width]
         confirmed += await asyncio.gather(*(_confirm(run, each) for each in part))
     gone = [item.remote_id for item in confirmed if isinstance(item, Removed)]
-    if run.link.takes and not run.may_delete:
+    if run.link.takes:
         planned, mappings = await run.db.aread(sync_pull.deletions, run.ctx, gone, decide=decide)
-        if guard_trips(len(planned), mappings):
+        if guard_trips(len(run.not_approved(planned)), mappings):
             await run.db.awrite(sync_run.guard_stops, run.ctx, planned, now=run.clock())
             raise GuardStopped
     await take(run, confirmed)

@@ -66,10 +66,10 @@ async def _nothing_to_send(run: Run) -> None:
 
 
 async def _guard(run: Run, *, is_full: bool) -> None:
-    if run.may_delete or (not is_full and not run.may_trip):
+    if not is_full and not run.may_trip:
         return
     planned, copies = await run.db.aread(sync_push.pending_deletions, run.ctx, is_full=is_full)
-    if guard_trips(len(planned), copies):
+    if guard_trips(len(run.not_approved(planned)), copies):
         await run.db.awrite(sync_run.guard_stops, run.ctx, planned, now=run.clock())
         raise GuardStopped
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from gateway.domain.errors import GatewayError
 from gateway.domain.link_model import Link
@@ -50,7 +51,11 @@ class Run:
         """Return the id of the remote calendar."""
         return self.ctx.link.remote_id
 
-    @property
-    def may_delete(self) -> bool:
-        """Return whether a person has approved what the guard stopped."""
-        return self.begun.approved is not None
+    def not_approved(self, planned: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return the deletions that no person has approved: an approved plan covers what it names."""
+        if self.begun.approved is None:
+            return list(planned)
+        named = {
+            (item["side"], item["uid"]) for item in self.begun.approved["items"] if item["action"] == "delete"
+        }
+        return [item for item in planned if (item["side"], item["uid"]) not in named]
