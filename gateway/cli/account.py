@@ -211,12 +211,18 @@ def calendars(
 ) -> None:
     """Ask the provider for the account's calendars and list them."""
     from gateway.services import accounts
+    from gateway.services.wanted_calendars import is_wanted
 
     with op.database() as db:
         found = db.read(accounts.find, name)
         rows = with_engine(op, db, lambda engine: engine.connector.list_calendars(found))
     shown = [
-        {"id": one["remote_id"], "name": one["name"], "writable": one["is_writable"], "ours": one["is_ours"]}
+        {
+            "id": "(to be made)" if is_wanted(str(one["remote_id"])) else one["remote_id"],
+            "name": one["name"],
+            "writable": one["is_writable"],
+            "ours": one["is_ours"],
+        }
         for one in rows
     ]
     op.table(shown, ("id", "name", "writable", "ours"), empty="The account shows no calendars.")

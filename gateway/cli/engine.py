@@ -52,6 +52,8 @@ def account_row(found: Account, owner: str | None) -> dict[str, Any]:
 
 def link_row(status: LinkStatus, slug: str) -> dict[str, Any]:
     """Return a link as commands show it."""
+    from gateway.services.wanted_calendars import is_wanted
+
     one = status.link
     return {
         "id": one.uuid,
@@ -59,7 +61,7 @@ def link_row(status: LinkStatus, slug: str) -> dict[str, Any]:
         "provider": one.provider,
         "account": status.account.label if status.account else None,
         "calendar": one.remote_name,
-        "calendar_id": one.remote_id,
+        "calendar_id": None if is_wanted(one.remote_id) else one.remote_id,
         "direction": one.direction.value,
         "role": one.role.value,
         "state": one.state.value,

@@ -29,12 +29,15 @@ from gateway.providers.errors import (
     Misconfigured,
     NotFound,
     ProviderError,
+    RateLimited,
     SignInRefused,
+    Unavailable,
     VersionConflict,
 )
-from gateway.services import account_tokens, accounts, link_removal, watch_states
+from gateway.services import account_tokens, accounts, link_removal, wanted_calendars, watch_states
 from gateway.services.link_removal import Copy
 from gateway.sync.accounts import Accounts
+from gateway.sync.wanted import make
 
 _log = structlog.get_logger("gateway.sync.connect")
 COMBINED = "Calgate"  # name of the one calendar that the resources of an account may share
@@ -208,6 +211,8 @@ class Connector:
         Never creates blind: where the account shows a calendar of that name, or cannot list its calendars, a
         person says which one it is, or that a new one is wanted (``is_new``).
 
+        Where the provider lets none be made for now, the row stands for one that a worker makes.
+
         Raises:
             AlreadyExists: there is one of that name that we do not know.
             InvalidInput: the calendars cannot be listed, or the provider makes none.
@@ -222,10 +227,17 @@ class Connector:
             raise InvalidInput("This provider makes no calendars; choose one that exists.")
         if not is_new:
             await self._refuse_twin(remote, name)
-        color = None if is_combined else resource.color
-        made = await remote.create_calendar(CalendarLook(name=name, zone=resource.zone, color=color))
-        rows = await db.awrite(accounts.save_calendars, account.id, [made], now=clock(), is_ours=True)
-        return rows[0]
+        look = CalendarLook(name=name, zone=resource.zone, color=None if is_combined else resource.color)
+        wanted = await db.awrite(wanted_calendars.want, account.id, look, now=clock())
+        try:
+            return await make(db, remote, wanted, clock=clock) or wanted
+        except (RateLimited, Unavailable) as error:
+            # The link may be made: its worker makes the calendar as soon as the provider lets it.
+            _log.warning("calendar.queued", account=account.uuid, error=type(error).__name__)
+            return wanted
+        except ProviderError:
+            await db.awrite(wanted_calendars.give_up, wanted)
+            raise
 
     async def _refuse_twin(self, remote: RemoteAccount, name: str) -> None:
         try:

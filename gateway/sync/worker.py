@@ -17,8 +17,8 @@ from functools import partial
 import structlog
 
 from gateway.domain.link_model import AccountId, LinkId
-from gateway.providers.errors import SignInExpired
-from gateway.services import Database, sync_run
+from gateway.providers.errors import SignInExpired, Unavailable
+from gateway.services import Database, sync_run, wanted_calendars
 from gateway.services.limits import Limits
 from gateway.services.sync_context import LeaseLost, RunContext
 from gateway.services.sync_run import Claim, Start
@@ -29,6 +29,7 @@ from gateway.sync.push import push
 from gateway.sync.retry import Verdict, verdict
 from gateway.sync.run import GuardStopped, Run
 from gateway.sync.wakeup import Wakeups
+from gateway.sync.wanted import make
 
 _log = structlog.get_logger("gateway.sync.worker")
 POLL_S = 300.0
@@ -188,6 +189,9 @@ class Worker:
                 return
             begun, ctx, may_trip = found
             run = await self._prepare(begun, ctx, may_trip=may_trip)
+            if wanted_calendars.is_wanted(run.calendar_id):
+                await self._make_calendar(run)
+                return
             await self._work(run)
             await self._finish(run)
         except LeaseLost:
@@ -215,6 +219,12 @@ class Worker:
             width=self.writes_at_once,
             may_trip=may_trip,
         )
+
+    async def _make_calendar(self, run: Run) -> None:
+        """Make the calendar that the link waits for; its next run begins with the real one."""
+        if await make(self.db, run.account, run.link.remote_calendar_id, clock=self.clock) is None:
+            raise Unavailable("The calendar is being made.", retry_after_s=IDLE_S)
+        await self.db.awrite(sync_run.release, [run.ctx.claim])
 
     async def _work(self, run: Run) -> None:
         is_full = run.begun.must_compare

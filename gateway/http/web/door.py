@@ -14,6 +14,7 @@ from gateway.http.engine_slot import EngineSlot
 from gateway.http.web.pages import check_form, page
 from gateway.providers.contract import SignInKind, Use
 from gateway.services import accounts, link_pages, links
+from gateway.services.wanted_calendars import is_wanted
 
 CALLBACK = "/connect/callback"
 _FACE = "web"
@@ -109,7 +110,11 @@ class _Pages:
             "choose.html",
             status=400 if problem else 200,
             account=account,
-            calendars=await db.aread(accounts.calendars, account.id),
+            calendars=[
+                one
+                for one in await db.aread(accounts.calendars, account.id)
+                if not is_wanted(one["remote_id"])
+            ],
             resources=await db.aread(link_pages.managed, person, face=_FACE),
             problem=problem,
         )
