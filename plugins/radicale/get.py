@@ -89,7 +89,7 @@ def _merge(request: Request, view: View, calendar: Calendar, file: IO[bytes]) ->
     last = 0
     while page := reading.every(request.session.tx, calendar.id, after_id=last):
         last = page[-1].id
-        for stored in page:
+        for stored in filter(view.shows, page):
             for is_zone, lines in _components(view.ical_of(stored)):
                 if is_zone:
                     tzid = next((line for line in lines if _TZID.match(line)), b"")

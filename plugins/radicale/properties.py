@@ -107,12 +107,15 @@ def _color(node: CalendarNode) -> str | None:
 
 
 def _description(node: CalendarNode) -> str | None:
+    if node.view.is_busy_only:
+        return None
     description = node.view.entry.resource.description
     return text(description) if description else None
 
 
 def _components(node: CalendarNode) -> str:
-    return "".join(f'<C:comp name="{name}"/>' for name in node.calendar.components)
+    names = ("VEVENT",) if node.view.is_busy_only else node.calendar.components
+    return "".join(f'<C:comp name="{name}"/>' for name in names)
 
 
 def _timezone(node: CalendarNode) -> str:

@@ -208,7 +208,7 @@ def _objects(
     with_times = object_properties.MODIFIED in names
     items: list[Summary]
     if target is None or target.name is None:
-        items = reading.listing(tx, entry.calendar_id, with_times=with_times)
+        items = view.shown(reading.listing(tx, entry.calendar_id, with_times=with_times))
     else:
         found = view.find(tx, target.name)
         hrefs = [found.href] if found is not None else []

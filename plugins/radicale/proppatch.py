@@ -15,7 +15,7 @@ from plugins.radicale.names import dav, element, text
 from plugins.radicale.problems import Answer, Problem, forbidden, not_found
 from plugins.radicale.properties import COLOR, DESCRIPTION, DISPLAY_NAME
 from plugins.radicale.requests import Request
-from plugins.radicale.session import FACE, visible
+from plugins.radicale.session import FACE
 
 Changes = dict[str, ET.Element | None]
 _PROTECTED = "<D:error><D:cannot-modify-protected-property/></D:error>"
@@ -87,7 +87,7 @@ def plain_fields(changes: Changes) -> dict[str, str]:
 
 
 def _store(tx: Transaction, request: Request, slug: str, changes: Changes) -> None:
-    entry = visible(access.resolve(tx, request.principal, slug, face=FACE))
+    entry = access.resolve(tx, request.principal, slug, face=FACE)
     if entry is None:
         raise not_found("There is no such calendar in your home.")
     kept = {name: as_xml(node) if node is not None else None for name, node in changes.items()}

@@ -65,9 +65,10 @@ def _by_index(report: Report, comp: CompFilter | None) -> Iterator[CalendarObjec
         spans = occurrence_index.spans(tx, calendar, comp.range.window)
         ids = list(dict.fromkeys(int(span.object_id) for span in spans))
     else:
-        ids = [item.id for item in reading.matching(tx, calendar.id, component=comp.name if comp else None)]
+        found = reading.matching(tx, calendar.id, component=comp.name if comp else None)
+        ids = [item.id for item in report.view.shown(found)]
     for stored in _read(report, ids):
-        if comp is None or stored.component == comp.name:
+        if (comp is None or stored.component == comp.name) and report.view.shows(stored):
             yield stored
 
 
@@ -94,8 +95,8 @@ def _candidates(report: Report, wanted: CompFilter, *, is_plain: bool) -> Iterat
             ends_after=window.start if window is not None and bounds and bounds.start else None,
             starts_before=window.end if window is not None and bounds and bounds.end else None,
         )
-        ids = [item.id for item in items]
-    yield from _read(report, ids)
+        ids = [item.id for item in report.view.shown(items)]
+    yield from filter(report.view.shows, _read(report, ids))
 
 
 def _uid_part(comp: CompFilter | None) -> str | None:

@@ -46,7 +46,7 @@ def _limit(root: ET.Element) -> int | None:
 def _listing(report: Report, limit: int | None) -> Answer:
     calendar, view = report.calendar, report.view
     if limit is None:
-        items = reading.listing(report.tx, calendar.id, with_times=MODIFIED in report.names())
+        items = view.shown(reading.listing(report.tx, calendar.id, with_times=MODIFIED in report.names()))
         return _answer(report, _puts(report, items), view.token(calendar), is_cut=False)
     items = reading.after(report.tx, calendar.id, 0, limit=limit + 1)
     if len(items) <= limit:
@@ -62,8 +62,9 @@ def _since(report: Report, token: str, limit: int | None) -> Answer:
     found = changes.since(report.tx, calendar, base, limit=limit, listed_above=listed_above)
     puts = [change.href for change in found.changes if change.op == "put"]
     items = reading.summaries_by_hrefs(report.tx, calendar.id, puts, with_times=MODIFIED in report.names())
-    shown = {view.href_of(item) for item in items}
+    shown = {view.href_of(item) for item in items if view.shows(item)}
     gone = [name for name in _gone(report, found.changes) if name not in shown]
+    gone += [view.href_of(item) for item in items if not view.shows(item)]
     responses = [*_puts(report, items), *(multistatus.gone(report.object_href(name)) for name in gone)]
     still_listing = listed_above if found.is_truncated else None
     next_token = view.token(calendar, found.token, listed_above=still_listing)
@@ -77,13 +78,15 @@ def _gone(report: Report, lines: Sequence[Change]) -> Iterable[str]:
             continue
         mark = line.etag or ""
         is_hers = mark == f"{MASKED}{report.request.principal.id}"
-        if not report.view.is_masked or not mark.startswith(MASKED) or is_hers:
+        is_public = not report.view.is_masked or not mark.startswith(MASKED) or is_hers
+        if is_public and not report.view.is_busy_only:
             yield line.href
         else:
             yield report.view.masked_href(line.uid)
 
 
 def _puts(report: Report, items: Sequence[Summary]) -> Iterable[str]:
+    items = [item for item in items if report.view.shows(item)]
     data = report.data()
     if data is None:
         render = report.renderer()

@@ -22,7 +22,7 @@ from gateway.services.access import HomeEntry
 from gateway.services.handle import Handle
 from gateway.services.objects import Origin
 from plugins.radicale.problems import Problem, forbidden, not_found, quote_segment
-from plugins.radicale.session import FACE, Session, visible
+from plugins.radicale.session import FACE, Session
 
 MAX_XML_BYTES = 4 * 1024 * 1024  # a multiget of some thousand hrefs
 MAX_XML_DEPTH = 40
@@ -152,7 +152,7 @@ class Request:
             NotFound: it is gone from her home.
             Forbidden: she may not write in it any more.
         """
-        found = visible(access.resolve(tx, self.principal, slug, face=FACE))
+        found = access.resolve(tx, self.principal, slug, face=FACE)
         if found is None:
             raise NotFound("There is no such calendar in your home.")
         if found.level < Level.WRITE:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from gateway.domain.model import Level, Principal
+from gateway.domain.model import Principal
 from gateway.services import Transaction, access, principals
 from gateway.services.access import HomeEntry
 from gateway.services.handle import Handle
@@ -84,16 +84,11 @@ class Session:
         entries = self._state.entries
         if slug not in entries:
             with self.reading():
-                entries[slug] = visible(access.resolve(self.tx, principal, slug, face=FACE))
+                entries[slug] = access.resolve(self.tx, principal, slug, face=FACE)
         return entries[slug]
 
     def home(self, principal: Principal) -> list[HomeEntry]:
         """Return every calendar of a person's home."""
-        found = [entry for entry in access.home(self.tx, principal, face=FACE) if visible(entry) is not None]
+        found = list(access.home(self.tx, principal, face=FACE))
         self._state.entries.update({entry.slug: entry for entry in found})
         return found
-
-
-def visible(entry: HomeEntry | None) -> HomeEntry | None:
-    """Return the entry where CalDAV shows it: grants of free/busy only are hidden (rules.md)."""
-    return entry if entry is not None and entry.level >= Level.READ else None

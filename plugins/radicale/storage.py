@@ -198,7 +198,7 @@ class CalendarCollection(Folder):
             if not page:
                 return
             last = page[-1].id
-            yield from map(self._item, page)
+            yield from map(self._item, filter(self._view.shows, page))
 
     def get_filtered(self, filters: Any) -> Iterator[tuple[Item, bool]]:  # noqa: ARG002 - Radicale's signature
         """Yield every object for Radicale's own filter."""
@@ -211,9 +211,11 @@ class CalendarCollection(Folder):
 
     def sync(self, old_token: str = "") -> tuple[str, Iterable[str]]:
         """Return the token and what changed; names are read when they are asked for."""
-        token = changes.token(self._calendar)
+        token = self._view.token(self._calendar)
         if not old_token:
             return token, (item.href or "" for item in self.get_all())
+        if self._view.is_masked:
+            raise ValueError("list again: the log tells hidden names")
         with self._session.reading():
             try:
                 found = changes.since(self._session.tx, self._calendar, old_token)

@@ -1,17 +1,17 @@
 """One calendar as one person sees it: which objects are masked for her, and under which names.
 
 Objects of CLASS PRIVATE and CONFIDENTIAL are busy time without text to everybody but the owner of the
-resource, its managers and who made the object (rules.md). Name, UID and ETag of a masked object are HMACs,
-stable for this person and resource, and tell nothing about the object.
+resource, its managers and who made the object (rules.md). To who may see free/busy only, all objects are.
+Name, UID and ETag of a masked object are HMACs, stable for this person and resource, and tell nothing about
+the object. Of what is masked only events are shown: tasks and journals take no time.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from gateway.domain.errors import InvalidSyncToken
 from gateway.domain.model import Calendar, CalendarObject, Level, Principal
@@ -20,7 +20,7 @@ from gateway.services.access import HomeEntry
 from plugins.radicale.masking import mask_object
 
 _MASKED_HREF = re.compile(r"[0-9a-f]{40}\.ics")
-_SUFFIX = re.compile(r"(:masked)?(?::listing-(\d{1,18}))?$")
+_SUFFIX = re.compile(r"(:masked|:busy)?(?::listing-(\d{1,18}))?$")
 
 
 def is_masked_href(href: str) -> bool:
@@ -36,6 +36,8 @@ class Seen(Protocol):
     @property
     def uid(self) -> str: ...  # noqa: D102 - see CalendarObject
     @property
+    def component(self) -> str: ...  # noqa: D102 - see CalendarObject
+    @property
     def etag(self) -> str: ...  # noqa: D102 - see CalendarObject
     @property
     def seq(self) -> int: ...  # noqa: D102 - see CalendarObject
@@ -45,14 +47,18 @@ class Seen(Protocol):
     def creator_id(self) -> int | None: ...  # noqa: D102 - see CalendarObject
 
 
+Shown = TypeVar("Shown", bound=Seen)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A calendar in somebody's home; ``is_masked``: she does not see the text of private objects."""
+    """A calendar in somebody's home; ``is_masked``: private objects, or all, are without text for her."""
 
     principal: Principal
     entry: HomeEntry
     is_masked: bool
     key: bytes
+    names: dict[str, str] = field(default_factory=dict)  # href by masked href, filled by the first look
 
     @classmethod
     def of(cls, tx: Transaction, principal: Principal, entry: HomeEntry) -> View:
@@ -66,9 +72,26 @@ class View:
         """Return whether private objects of others are masked for this person."""
         return entry.level < Level.MANAGE and entry.resource.owner_id != principal.id
 
+    @property
+    def is_busy_only(self) -> bool:
+        """Return whether she sees nothing but busy time."""
+        return self.entry.level < Level.READ
+
     def hides(self, seen: Seen) -> bool:
         """Return whether she sees this object as busy time only."""
+        if self.is_busy_only:
+            return True
         return self.is_masked and bool(seen.classification) and seen.creator_id != self.principal.id
+
+    def shows(self, seen: Seen) -> bool:
+        """Return whether this object is there for her at all."""
+        return seen.component == "VEVENT" or not self.hides(seen)
+
+    def shown(self, items: list[Shown]) -> list[Shown]:
+        """Return the items that are there for her, in an order that tells nothing of hidden names."""
+        if not self.is_masked:
+            return items
+        return sorted((item for item in items if self.shows(item)), key=self.href_of)
 
     def href_of(self, seen: Seen) -> str:
         """Return the object's name for her."""
@@ -97,17 +120,27 @@ class View:
             return None if self.hides(found) else found
         if not self.is_masked or not is_masked_href(href):
             return None
-        for summary in reading.private(tx, self.entry.calendar_id):
-            if self.hides(summary) and hmac.compare_digest(self.masked_href(summary.uid), href):
-                return reading.by_href(tx, self.entry.calendar_id, summary.href)
-        return None
+        hidden = self._hidden_names(tx).get(href)
+        return reading.by_href(tx, self.entry.calendar_id, hidden) if hidden is not None else None
 
-    # -- sync tokens: those of masked and of full views do not mix ---------------------------------------
+    def _hidden_names(self, tx: Transaction) -> dict[str, str]:
+        """Return the href by the masked href of every object that she sees masked."""
+        if not self.names:
+            calendar_id = self.entry.calendar_id
+            if self.is_busy_only:
+                found = reading.matching(tx, calendar_id, component="VEVENT")
+            else:
+                found = reading.private(tx, calendar_id)
+            hidden = (item for item in found if self.hides(item) and self.shows(item))
+            self.names.update((self.masked_href(item.uid), item.href) for item in hidden)
+        return self.names
+
+    # -- sync tokens: those of busy-only, masked and full views do not mix ----------------------------------
 
     def token(self, calendar: Calendar, base: str | None = None, *, listed_above: int | None = None) -> str:
         """Return the sync token of this view; ``base`` is that of the change log, by default the newest."""
         text = base or changes.token(calendar)
-        text += ":masked" if self.is_masked else ""
+        text += self._suffix
         return text if listed_above is None else f"{text}:listing-{listed_above}"
 
     def read_token(self, tx: Transaction, calendar: Calendar, token: str) -> tuple[str, int | None]:
@@ -120,12 +153,18 @@ class View:
         assert match is not None  # noqa: S101 - the pattern matches everything
         base = token[: match.start()]
         listed_above = int(match[2]) if match[2] is not None else None
-        if bool(match[1]) != self.is_masked:
+        if (match[1] or "") != self._suffix:
             raise InvalidSyncToken
         seq = changes.position(calendar, base, listed_above=listed_above)
-        if self.is_masked and seq < masks.class_seq(tx, calendar.id):
+        if self.is_masked and not self.is_busy_only and seq < masks.class_seq(tx, calendar.id):
             raise InvalidSyncToken
         return base, listed_above
 
+    @property
+    def _suffix(self) -> str:
+        if self.is_busy_only:
+            return ":busy"
+        return ":masked" if self.is_masked else ""
+
     def _hash(self, what: str, text: str) -> str:
-        return hmac.new(self.key, f"{what}\n{text}".encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.key, f"{what}\n{text}".encode(), "sha256").hex()

@@ -174,14 +174,6 @@ def test_a_masked_reader_follows_every_change_of_class_without_learning_names(wo
         check()
 
 
-def test_free_busy_grants_are_hidden(world: Any, event: Any) -> None:
-    world.bob.put(FREE.format("bob") + "one.ics", event("one"))
-    assert world.dave.propfind("/dav/dave/", "D:displayname", depth="1").hrefs == ["/dav/dave/"]
-    assert world.dave("GET", "/dav/dave/free/one.ics").status == 404
-    assert world.dave.propfind("/dav/dave/free/", "D:displayname").status == 404
-    assert world.dave.put("/dav/dave/free/x.ics", event("x")).status == 404
-
-
 def test_the_log_holds_no_title_name_or_secret(
     sqlite_world: Any, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
