@@ -2,37 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import aiohttp
 
-from gateway.domain.link_model import Account, Direction, Link, LinkId
-from gateway.domain.model import Calendar, ResourceKind
+from gateway.domain.link_model import Account
+from gateway.domain.model import Window
 from gateway.lab.app import Laboratory, make_lab
+from gateway.lab.core.settings import Settings as Switches
 from gateway.providers.contract import Use
 from gateway.providers.registry import Registry
-from gateway.services import links, objects, principals, resources
-from gateway.services.limits import Limits
-from gateway.services.objects import Origin
-from gateway.services.prepare import prepare
-from gateway.store import calendars as calendar_store
-from gateway.store import links as link_store
-from gateway.store import mappings, sync_log, tickets
-from gateway.store import objects as object_store
 from gateway.store.database import Database
 from gateway.store.sealed import Sealer, new_key
-from gateway.sync.accounts import Accounts
-from gateway.sync.connect import Connector
-from gateway.sync.wakeup import Wakeups
-from gateway.sync.worker import Worker
 from plugins.google.provider import GoogleProvider
-from tests.contract.lab.lab_client import ADA, CLIENT_ID, CLIENT_SECRET, REDIRECT, LabClient, _query
+from tests.contract.lab.lab_client import (
+    ADA,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REDIRECT,
+    LabClient,
+    _query,
+    events,
+)
+from tests.e2e.office import AROUND, INSTANCE, ZONE, Occurrence, Office, open_engine
 
-INSTANCE = "0123456789abcdef0123456789abcdef"
+__all__ = ["INSTANCE", "GoogleWorld", "environ", "google_world", "occurrences_at"]
 ALL_USES = frozenset({Use.OWN_CALENDARS, Use.LIST, Use.WRITE, Use.READ})
 
 
@@ -49,111 +48,18 @@ def environ(base: str) -> dict[str, str]:
     }
 
 
-@dataclass
-class GoogleWorld:
-    db: Database
+@dataclass(kw_only=True)
+class GoogleWorld(Office):
     lab: LabClient
     laboratory: Laboratory
-    accounts: Accounts
-    sealer: Sealer
-    worker: Worker
-    limits: Limits = field(default_factory=Limits)
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-    @property
-    def connector(self) -> Connector:
-        return Connector(accounts=self.accounts)
-
-    # -- setting up -----------------------------------------------------------------------------------
-
-    def add_resource(self, slug: str = "room", zone: str = "Europe/Berlin") -> Calendar:
-        def make(tx: Any) -> Calendar:
-            made = resources.add(
-                tx, slug, kind=ResourceKind.ROOM, name=slug.title(), zone=zone, policy="allow",
-                now=self.clock(), horizon=self.limits.horizon(self.clock()),
-            )  # fmt: skip
-            return calendar_store.of_resource(tx, made.id)
-
-        return self.db.write(make)
-
-    def person(self, login: str = "ada") -> Any:
-        found = self.db.read(principals.find_by_login, login)
-        return found or self.db.write(principals.add, login, name=login.title(), now=self.clock())
 
     async def connect(self, account: str = ADA, login: str = "ada") -> Account:
         """Go through the consent page as a person would."""
-        challenge = await self.connector.begin(
-            "google",
-            principal_id=self.person(login).id,
-            redirect_uri=REDIRECT,
-            accepts_terms=True,
-            uses=ALL_USES,
-        )
-        assert challenge.url is not None
-        back = await self.lab.approve(challenge.url, account=account)
-        return await self.connector.complete(_query(back), actor="test")
 
-    async def link(
-        self,
-        calendar: Calendar,
-        account: Account,
-        *,
-        direction: Direction = Direction.PUSH,
-        remote: str | None = None,
-        **settings: Any,
-    ) -> Link:
-        """Link to a calendar of our own, or to the one named."""
-        if remote is None:
-            row = await self.connector.dedicated_calendar(account, calendar)
-        else:
-            row = await self.connector.calendar_row(account, remote)
-        return await self.db.awrite(
-            links.add, calendar, account, remote_calendar_id=row, direction=direction, settings=settings,
-            actor="test", now=self.clock(),
-        )  # fmt: skip
+        async def consent(url: str) -> dict[str, str]:
+            return _query(await self.lab.approve(url, account=account))
 
-    # -- acting here ----------------------------------------------------------------------------------
-
-    def put(self, calendar: Calendar, uid: str, ical: bytes) -> None:
-        fresh = self.db.read(calendar_store.get, calendar.id)
-        prepared = prepare(ical, fresh, limits=self.limits, now=self.clock())
-        origin = Origin(label="test")
-        known = self.db.read(object_store.by_uid, calendar.id, uid)
-        href = known.href if known is not None else f"{uid}.ics"
-        self.db.write(
-            objects.put, calendar.id, href, prepared, origin=origin, now=self.clock(), limits=self.limits
-        )
-
-    def delete(self, calendar: Calendar, uid: str) -> None:
-        stored = self.db.read(object_store.by_uid, calendar.id, uid)
-        assert stored is not None
-        self.db.write(objects.delete, calendar.id, stored.href, origin=Origin(label="test"), now=self.clock())
-
-    def here(self, calendar: Calendar) -> dict[str, bytes]:
-        with self.db.transaction(write=False) as tx:
-            uids = object_store.uids(tx, calendar.id)
-            return {one.uid: one.ical for one in object_store.by_uids(tx, calendar.id, uids)}
-
-    async def run(self, *, poll: bool = False, full: bool = False) -> None:
-        """Run every due link until nothing is due."""
-        if poll or full:
-            for one in await self.db.aread(link_store.listing):
-                await self.db.awrite(links.request_sync, one.id, is_full=full)
-        await self.worker.run_until_idle()
-
-    def status(self, link_id: LinkId) -> Link:
-        found = self.db.read(link_store.get, link_id)
-        assert found is not None
-        return found
-
-    def tickets(self) -> list[dict[str, Any]]:
-        return self.db.read(tickets.listing)
-
-    def parked(self, link_id: LinkId) -> dict[Any, Any]:
-        return self.db.read(sync_log.parked, link_id)
-
-    def mappings(self, link_id: LinkId) -> list[Any]:
-        return self.db.read(mappings.page, link_id)
+        return await self.sign_in("google", consent, login=login, redirect_uri=REDIRECT, uses=ALL_USES)
 
     # -- looking at the provider ----------------------------------------------------------------------
 
@@ -165,12 +71,21 @@ class GoogleWorld:
                 return {event["id"]: event for event in one["events"] if event.get("status") != "cancelled"}
         return {}
 
+    async def seen(self, calendar_id: str, *, account: str = ADA) -> list[Occurrence]:
+        """Return every occurrence of a calendar as its owner sees it there."""
+        return await occurrences_at(self.lab, calendar_id, account=account)
+
     async def writes(self) -> int:
         """Return how many event writes the provider has seen."""
         counts = (await self.lab.control("GET", "status"))["counts"]
         return sum(
             counts.get(f"calendar.events.{name}", 0) for name in ("insert", "patch", "update", "delete")
         )
+
+    async def counts(self, *names: str) -> list[int]:
+        """Return how often the provider was called by each of these (``insert``, ``list``...)."""
+        counts = (await self.lab.control("GET", "status"))["counts"]
+        return [counts.get(f"calendar.events.{name}", 0) for name in names]
 
     async def person_edits(self, calendar_id: str, event_id: str, **changes: Any) -> None:
         await self.lab.control(
@@ -186,33 +101,59 @@ class GoogleWorld:
         made = await self.lab.control("POST", "google/events", account=ADA, calendar=calendar_id, event=event)
         return str(made["id"])
 
+    async def person_makes_calendar(self, title: str, *, account: str = ADA) -> str:
+        made = await self.lab.control("POST", "google/calendars", account=account, summary=title)
+        return str(made["id"])
+
+
+async def occurrences_at(
+    lab: LabClient, calendar_id: str, *, account: str = ADA, window: Window = AROUND
+) -> list[Occurrence]:
+    """Return every occurrence of a calendar; the laboratory expands series with an engine of its own."""
+    page_cap = (await lab.control("GET", "settings"))["page_cap"]["value"]
+    await lab.set(page_cap=2500)
+    items, _token, _pages = await (await lab.api(account)).pages(
+        events(calendar_id),
+        singleEvents="true",
+        timeMin=window.start.isoformat(),
+        timeMax=window.end.isoformat(),
+        maxResults=2500,
+    )
+    await lab.set(page_cap=page_cap)
+    return sorted(
+        (
+            str(item.get("summary") or "Busy"),
+            _instant(item["start"]),
+            _instant(item["end"]),
+            item.get("transparency") == "transparent",
+        )
+        for item in items
+        if item["status"] != "cancelled"
+    )
+
+
+def _instant(value: dict[str, str]) -> float:
+    if "date" in value:
+        return datetime.fromisoformat(value["date"]).replace(tzinfo=ZoneInfo(ZONE)).timestamp()
+    return datetime.fromisoformat(value["dateTime"]).timestamp()
+
 
 @asynccontextmanager
 async def google_world(
-    db: Database, *, sealer: Sealer | None = None, instance_id: str = INSTANCE
+    db: Database,
+    *,
+    sealer: Sealer | None = None,
+    instance_id: str = INSTANCE,
+    switches: Switches | None = None,
 ) -> AsyncIterator[GoogleWorld]:
     """Start a laboratory and everything that talks to it."""
-    async with make_lab() as laboratory, aiohttp.ClientSession() as session:
+    async with make_lab(settings=switches) as laboratory, aiohttp.ClientSession() as session:
         address = laboratory.lab.base_url
         sealer = sealer or Sealer([new_key()])
-        accounts = Accounts(
-            db=db,
-            registry=Registry(providers={"google": GoogleProvider()}),
-            sealer=sealer,
-            clock=lambda: datetime.now(UTC),
-            environ=environ(address),
-            requests_per_minute=1e6,
-        )
-        worker = Worker(
-            db=db,
-            accounts=accounts,
-            wakeups=Wakeups(db),
-            limits=Limits(),
-            clock=lambda: datetime.now(UTC),
-            instance_id=instance_id,
-            public_url="https://cal.example.org",
-        )
-        try:
+        registry = Registry(providers={"google": GoogleProvider()})
+        async with open_engine(
+            db, registry, environ(address), sealer=sealer, instance_id=instance_id
+        ) as (accounts, worker):
             yield GoogleWorld(
                 db=db,
                 lab=LabClient(address, session),
@@ -221,5 +162,3 @@ async def google_world(
                 sealer=sealer,
                 worker=worker,
             )
-        finally:
-            await accounts.close()

@@ -24,7 +24,7 @@ from gateway.store import links as link_store
 from gateway.store.database import Database, sqlite_url
 from tests.contract.lab.lab_client import ADA, BEN
 from tests.e2e.google_world import GoogleWorld, google_world
-from tests.e2e.test_google_sync import SOON, event
+from tests.e2e.office import SOON, event
 
 EXAMPLES = int(os.environ.get("CALGATE_STORM_EXAMPLES", "6"))
 UIDS = st.sampled_from(["a", "b", "c", "d"])

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.domain.link_model import Direction, LinkState
 from gateway.store.database import Database
 from tests.e2e.google_world import GoogleWorld, google_world
-
-SOON = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(days=3)
-
+from tests.e2e.office import SOON, event
 
 @pytest.fixture
 async def world(sqlite_db: Database) -> AsyncIterator[GoogleWorld]:
@@ -20,26 +17,6 @@ async def world(sqlite_db: Database) -> AsyncIterator[GoogleWorld]:
         yield made
         assert await made.lab.outbox() == []
         assert await made.lab.violations() == []
-
-
-def event(uid: str, title: str = "Stand-up", *lines: str, days: int = 0) -> bytes:
-    start = SOON + timedelta(days=days)
-    body = [
-        "BEGIN:VCALENDAR",
-        "VERSION:2.0",
-        "PRODID:-//test//EN",
-        "BEGIN:VEVENT",
-        f"UID:{uid}",
-        "DTSTAMP:20260301T000000Z",
-        f"DTSTART:{start:%Y%m%dT%H%M%SZ}",
-        f"DTEND:{start + timedelta(hours=1):%Y%m%dT%H%M%SZ}",
-        f"SUMMARY:{title}",
-        *lines,
-        "END:VEVENT",
-        "END:VCALENDAR",
-        "",
-    ]
-    return "\r\n".join(body).encode()
 
 
 async def test_an_event_goes_out_changes_and_goes_away(world: GoogleWorld) -> None:

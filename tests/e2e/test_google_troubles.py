@@ -20,7 +20,7 @@ from tests.conftest import NOW
 from tests.contract.lab.lab_client import ADA, CLIENT_ID
 from tests.e2e.google_world import INSTANCE, GoogleWorld, google_world
 from tests.e2e.test_google_storm import shape_here, shape_there
-from tests.e2e.test_google_sync import SOON, event
+from tests.e2e.office import SOON, event
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from gateway.lab.app import make_lab
 from tests.conftest import ROOT, Cli
 from tests.contract.lab.lab_client import ADA, LabClient
 from tests.e2e.google_world import environ
-from tests.e2e.test_google_sync import event
+from tests.e2e.office import event
 from tests.servers import Server
 
 

@@ -12,7 +12,7 @@ from gateway.services import startup
 from gateway.settings import Settings
 from tests.conftest import NOW, Cli
 from tests.e2e.google_world import environ, google_world
-from tests.e2e.test_google_sync import SOON
+from tests.e2e.office import SOON
 from tests.servers import Server
 
 

@@ -14,7 +14,7 @@ from gateway.store.sealed import new_key
 from tests.conftest import NOW, ROOT, Cli
 from tests.e2e.google_world import environ, google_world
 from tests.e2e.test_google_storm import shape_here, shape_there
-from tests.e2e.test_google_sync import event
+from tests.e2e.office import event
 
 ROOMS = 6
 ROUNDS = 5
