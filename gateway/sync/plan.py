@@ -30,6 +30,8 @@ def decide(link: Link, mapping: Mapping | None, local: LocalView | None, remote:
         return Decision(act=Act.PARK, reason=remote.problem)
     if remote.is_gone:
         return _gone(link, mapping, local)
+    if not link.pushes:
+        return _only_read(remote)
     if mapping is not None and mapping.remote_id in {None, remote.remote_id}:
         return _known(link, mapping, local, remote)
     if remote.is_ours:
@@ -37,6 +39,13 @@ def decide(link: Link, mapping: Mapping | None, local: LocalView | None, remote:
     if link.takes and not (remote.is_away or remote.is_hidden or remote.is_declined):
         return Decision(act=Act.TAKE_NEW)
     return Decision(act=Act.NOT_BUSY if remote.is_declined else Act.BUSY)
+
+
+def _only_read(remote: RemoteView) -> Decision:
+    # Our own copy, moved there by hand: a resource never blocks itself. A marker that we cannot place is of
+    # another instance, and takes time like anybody's event.
+    is_own = remote.is_ours and remote.uid is not None
+    return Decision(act=Act.NOT_BUSY if is_own or remote.is_declined else Act.BUSY)
 
 
 def _marked(mapping: Mapping | None, local: LocalView | None, remote: RemoteView) -> Decision:

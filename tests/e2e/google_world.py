@@ -151,9 +151,10 @@ async def google_world(
         address = laboratory.lab.base_url
         sealer = sealer or Sealer([new_key()])
         registry = Registry(providers={"google": GoogleProvider()})
-        async with open_engine(
-            db, registry, environ(address), sealer=sealer, instance_id=instance_id
-        ) as (accounts, worker):
+        async with open_engine(db, registry, environ(address), sealer=sealer, instance_id=instance_id) as (
+            accounts,
+            worker,
+        ):
             yield GoogleWorld(
                 db=db,
                 lab=LabClient(address, session),

@@ -134,13 +134,16 @@ class Office:
             return {one.uid: one.ical for one in object_store.by_uids(tx, calendar.id, uids)}
 
     def occurrences(
-        self, calendar: Calendar, *, masked: bool = False, window: Window = AROUND
+        self, calendar: Calendar, *, as_seen_by: LinkId | None = None, window: Window = AROUND
     ) -> list[Occurrence]:
-        """Return every occurrence here; ``masked``: as a link shows them that did not bring them."""
+        """Return every occurrence here; ``as_seen_by``: private ones are masked as that link masks them."""
         found: list[Occurrence] = []
-        for ical in self.here(calendar).values():
+        # What came from that calendar goes back there as it is.
+        theirs = {one.uid for one in self.mappings(as_seen_by) if not one.is_ours} if as_seen_by else set()
+        for uid, ical in self.here(calendar).items():
             obj = parse_object(ical, max_bytes=len(ical))
             is_private = obj.classification is not Classification.PUBLIC
+            masked = as_seen_by is not None and uid not in theirs
             for one in iter_instances(obj, zone=ZoneInfo(calendar.resource.zone), window=window, limit=5000):
                 title = " ".join((text_of(one.component, "SUMMARY") or "").split()) or "Busy"
                 if masked and is_private:

@@ -11,6 +11,7 @@ from gateway.store.database import Database
 from tests.e2e.google_world import GoogleWorld, google_world
 from tests.e2e.office import SOON, event
 
+
 @pytest.fixture
 async def world(sqlite_db: Database) -> AsyncIterator[GoogleWorld]:
     async with google_world(sqlite_db) as made:

@@ -19,7 +19,6 @@ from gateway.sync.preview import preview
 from tests.conftest import NOW
 from tests.contract.lab.lab_client import ADA, CLIENT_ID
 from tests.e2e.google_world import INSTANCE, GoogleWorld, google_world
-from tests.e2e.test_google_storm import shape_here, shape_there
 from tests.e2e.office import SOON, event
 
 
@@ -271,7 +270,7 @@ async def test_conflicts_are_answered_with_one_word(world: GoogleWorld) -> None:
         )
     await world.run()
     assert world.db.read(disputes.listing) == []
-    assert shape_there(await world.there(link.remote_id)) == shape_here(world.here(calendar))
+    assert await world.seen(link.remote_id) == world.occurrences(calendar)
     assert b"SUMMARY:Theirs" in world.here(calendar)["a"]
 
 

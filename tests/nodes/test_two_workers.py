@@ -13,7 +13,6 @@ from gateway.settings import Settings
 from gateway.store.sealed import new_key
 from tests.conftest import NOW, ROOT, Cli
 from tests.e2e.google_world import environ, google_world
-from tests.e2e.test_google_storm import shape_here, shape_there
 from tests.e2e.office import event
 
 ROOMS = 6
@@ -59,10 +58,10 @@ async def test_two_workers_share_the_links_and_one_may_die(postgresql_address: s
                 await asyncio.sleep(0.5)
                 if number == 2:
                     workers[0].send_signal(signal.SIGKILL)
-            expected = [shape_here(world.here(room)) for room in rooms]
+            expected = [world.occurrences(room) for room in rooms]
             async with asyncio.timeout(60):
                 while True:
-                    there = [shape_there(await world.there(link.remote_id)) for link in links]
+                    there = [await world.seen(link.remote_id) for link in links]
                     if there == expected:
                         break
                     await asyncio.sleep(0.1)

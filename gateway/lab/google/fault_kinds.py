@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gateway.lab.core.calls import Answer
 from gateway.lab.core.faults import Kind, Scene
 from gateway.lab.google import person
 
 if TYPE_CHECKING:
-    from gateway.lab.core.calls import Answer, Call
+    from gateway.lab.core.calls import Call
     from gateway.lab.google.world import Google
 
 LIST = "calendar.events.list"
@@ -64,6 +65,22 @@ def _gone(scene: Scene) -> Answer:
         message="Sync token is no longer valid, a full sync is required.",
         domain="calendar",
     )
+
+
+def _elsewhere(scene: Scene) -> str:
+    return str(scene.params.get("to", "http://elsewhere.invalid")).rstrip("/") + scene.call.path
+
+
+def _redirect(scene: Scene) -> Answer:
+    return Answer(status=307, headers={"Location": _elsewhere(scene)}, spoiled=True)
+
+
+def _token_elsewhere(scene: Scene, answer: Answer) -> Answer:
+    if answer.status != 200 or not isinstance(answer.body, dict):
+        return answer
+    body = {name: value for name, value in answer.body.items() if name != "nextSyncToken"}
+    body["nextPageToken"] = _elsewhere(scene)
+    return Answer(status=200, body=body, headers=answer.headers, spoiled=True)
 
 
 def google_kinds(google: Google) -> list[Kind]:
@@ -143,6 +160,18 @@ def google_kinds(google: Google) -> list[Kind]:
             before=trick("repeat"),
             after=untrick,
             applies=lambda call: _is_list(call) and "pageToken" in call.query,
+        ),
+        Kind(
+            name="page_elsewhere",
+            text="the next page's token is the address of `to`, another host",
+            after=_token_elsewhere,
+            applies=_is_list,
+        ),
+        Kind(
+            name="redirect_elsewhere",
+            text="307 to the same path at `to`, another host, nothing executed",
+            before=_redirect,
+            applies=_at_google,
         ),
         Kind(
             name="channel_refused",

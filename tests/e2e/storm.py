@@ -1,0 +1,447 @@
+"""The storm: people act on both sides while every fault fires; afterwards both sides are equal.
+
+The machine knows resources, links and ``ProviderWorld``; a test names the worlds that it runs over. Every
+fault of every world is dealt to it like cards, so that each fires, beside faults at random.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+from aiohttp import web
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from gateway.domain.link_model import Account, AccountState, Direction, Link, LinkId, LinkState
+from gateway.http.webhooks import door
+from gateway.providers.registry import Registry
+from gateway.services import accounts as account_service
+from gateway.services import links
+from gateway.store import busy, watches
+from gateway.store import links as link_store
+from gateway.store.database import Database, sqlite_url
+from gateway.store.sealed import Sealer, new_key
+from tests.e2e.office import SOON, Office, event, open_engine, series
+from tests.e2e.provider_world import Fault, ProviderWorld
+
+UIDS = st.sampled_from(["a", "b", "c", "d"])
+TITLES = st.sampled_from(["Visit", "Interview", "Lunch", "Review"])
+FOREIGN = ("Foreign", "Somebody else's")  # the second is what the laboratories' twins are called
+TURNS = 200  # a run that needs more turns than this runs for ever
+ROUNDS = 4  # of one storm, with every wait over in between
+
+
+@dataclass
+class Bond:
+    """One link of the storm, with the person's end of it."""
+
+    side: ProviderWorld
+    person: str
+    calendar: str
+    direction: Direction
+    link_id: LinkId
+    settings: dict[str, Any]
+
+
+class Storm(RuleBasedStateMachine):
+    """One resource: copies go to one person, both ways to another, and the first one's own time blocks."""
+
+    template: ClassVar[Path]
+    make_sides: ClassVar[Sequence[Callable[[], ProviderWorld]]]
+    fired: ClassVar[Counter[str]]
+    deck: ClassVar[list[tuple[int, Fault]]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.stack = AsyncExitStack()
+        self.directory = TemporaryDirectory()
+        self.is_ready = False
+        self.numbers = itertools.count()
+
+    def do(self, work: Any) -> Any:
+        return self.runner.run(work)
+
+    @initialize()
+    def set_up(self) -> None:
+        path = Path(self.directory.name) / "calgate.sqlite3"
+        copyfile(self.template, path)
+        self.db = Database(sqlite_url(path), synchronous="NORMAL")
+        self.do(self._set_up())
+        self.is_ready = True
+
+    async def _set_up(self) -> None:
+        self.sides = [make() for make in self.make_sides]
+        environ: dict[str, str] = {}
+        for side in self.sides:
+            await self.stack.enter_async_context(side.open())
+            environ |= side.environ
+        registry = Registry(providers={side.provider.name: side.provider for side in self.sides})
+        sealer = Sealer([new_key()])
+        accounts, worker = await self.stack.enter_async_context(
+            open_engine(self.db, registry, environ, sealer=sealer)
+        )
+        accounts.timeout_s = 0.5
+        self.office = Office(db=self.db, accounts=accounts, sealer=sealer, worker=worker)
+        worker.callback_url = await self.stack.enter_async_context(_hooks(self.office, registry))
+        for side in self.sides:
+            await side.receive_at(worker.callback_url)
+        self.seen_fired = [Counter[str]() for _ in self.sides]
+        self.calendar = self.office.add_resource()
+        self.bonds = await self._bonds()
+        await self._foreigners()
+        await self.office.run()
+
+    async def _bonds(self) -> list[Bond]:
+        first, last = self.sides[0], self.sides[-1]
+        push = await self._bond(first, first.persons[0], Direction.PUSH, drift="revert")
+        both = await self._bond(last, last.persons[1], Direction.BOTH)
+        busy_bond = await self._bond(first, first.persons[0], Direction.PULL, calendar=first.private)
+        return [push, both, busy_bond]
+
+    async def _bond(
+        self,
+        side: ProviderWorld,
+        person: str,
+        direction: Direction,
+        *,
+        calendar: str | None = None,
+        **settings: Any,
+    ) -> Bond:
+        account = await self._sign_in(side, person)
+        calendar = calendar or await side.make_calendar(person, f"Room, {direction.value}")
+        made = await self.office.link(
+            self.calendar, account, direction=direction, remote=calendar, **settings
+        )
+        return Bond(side, person, calendar, direction, made.id, settings)
+
+    async def _sign_in(self, side: ProviderWorld, person: str) -> Account:
+        return await self.office.sign_in(
+            side.provider.name,
+            lambda url: side.consent(url, person),
+            login=person.partition("@")[0],
+            redirect_uri=side.redirect_uri,
+            uses=side.uses,
+        )
+
+    async def _foreigners(self) -> None:
+        """Put a person's own events where we must not write: beside our copies, and in her own calendar."""
+        self.foreign: list[tuple[ProviderWorld, str, str]] = []
+        push, _both, own = self.bonds
+        for bond, hour in ((push, 15), (own, 17)):
+            at = SOON.replace(hour=hour)
+            name = await bond.side.add(
+                bond.person, bond.calendar, "Foreign", at, at + timedelta(hours=1), free=bond is push
+            )
+            self.foreign.append((bond.side, bond.calendar, name))
+
+    # -- here -----------------------------------------------------------------------------------------
+
+    @rule(uid=UIDS, title=TITLES, days=st.integers(0, 3), repeats=st.booleans())
+    def put_here(self, uid: str, title: str, days: int, repeats: bool) -> None:
+        ical = series(uid, title, days=days) if repeats else event(uid, title, days=days)
+        self.office.put(self.calendar, uid, ical)
+
+    @rule(uid=UIDS)
+    def delete_here(self, uid: str) -> None:
+        if uid in self.office.here(self.calendar):
+            self.office.delete(self.calendar, uid)
+
+    # -- there ----------------------------------------------------------------------------------------
+
+    @rule(which=st.integers(0, 1), number=st.integers(0, 9), title=TITLES)
+    def person_edits(self, which: int, number: int, title: str) -> None:
+        bond = self.bonds[which]
+        if name := self.do(self._any_of(bond, number)):
+            self.do(bond.side.edit(bond.person, bond.calendar, name, title=f"{title} by hand"))
+
+    @rule(which=st.integers(0, 1), number=st.integers(0, 9))
+    def person_deletes(self, which: int, number: int) -> None:
+        bond = self.bonds[which]
+        if name := self.do(self._any_of(bond, number)):
+            self.do(bond.side.delete(bond.person, bond.calendar, name))
+
+    @rule(days=st.integers(0, 3))
+    def person_adds(self, days: int) -> None:
+        if len(self.office.here(self.calendar)) > 7:
+            return  # below the guard, which has tests of its own
+        at = SOON.replace(hour=18) + timedelta(days=days)
+        bond = self.bonds[1]
+        self.do(bond.side.add(bond.person, bond.calendar, "Theirs", at, at + timedelta(hours=1)))
+
+    @rule(days=st.integers(0, 3), free=st.booleans())
+    def person_is_busy(self, days: int, free: bool) -> None:
+        at = SOON.replace(hour=20) + timedelta(days=days)
+        bond = self.bonds[2]
+        self.do(bond.side.add(bond.person, bond.calendar, "Own", at, at + timedelta(hours=1), free=free))
+
+    async def _any_of(self, bond: Bond, number: int) -> str | None:
+        found = await bond.side.events(bond.calendar)
+        names = sorted(name for name, title in found.items() if not title.startswith(FOREIGN))
+        return names[number % len(names)] if names else None
+
+    # -- trouble --------------------------------------------------------------------------------------
+
+    @rule(seed=st.integers(0, 10**6), rate=st.sampled_from([0.002, 0.006]), full=st.booleans())
+    def run_in_a_storm(self, seed: int, rate: float, full: bool) -> None:
+        self.do(self._run_in_a_storm(seed, rate, full))
+
+    async def _run_in_a_storm(self, seed: int, rate: float, full: bool) -> None:
+        for number, side in enumerate(self.sides):
+            await side.storm(seed + number, rate)
+        for turn in range(ROUNDS):
+            await self._busy_day(self.sides, full=full and not turn)
+        await self._calm()
+        for number, side in enumerate(self.sides):
+            self._count(number, await side.fired())
+        await self._repair()
+
+    @rule(number=st.integers(0, 10**6))
+    def meet_a_fault(self, number: int) -> None:
+        """Draw a card: one fault that has not fired yet, while everything is done that may meet it."""
+        left = [card for card in self.deck if not self.fired[card[1].label]]
+        if left:
+            self.meet(*left[number % len(left)])
+
+    def meet(self, number: int, fault: Fault) -> None:
+        """Let one fault hit a busy day."""
+        self.do(self._meet(number, fault))
+
+    async def _meet(self, number: int, fault: Fault) -> None:
+        side = self.sides[number]
+        self._count(number, await side.fired())
+        before = self.seen_fired[number][fault.kind]
+        if fault.needs == "token":
+            await side.expire_tokens()
+        if fault.needs == "watch":
+            self._forget_watches()
+        await side.script(fault)
+        for full in (False, True):
+            await self._busy_day([side], full=full)
+            if self._count(number, await side.fired())[fault.kind] > before:
+                if fault.label != fault.kind:
+                    self.fired[fault.label] += 1
+                break
+        await self._calm()
+        await self._repair()
+
+    async def _busy_day(self, sides: Sequence[ProviderWorld], *, full: bool) -> None:
+        """Create, change and delete on both sides, in every calendar of these providers that we write to."""
+        number = next(self.numbers)
+        self.office.put(self.calendar, "busy", series("busy", f"Busy {number}", days=1, moved=number % 3))
+        self.office.put(self.calendar, "day", event("day", f"Day {number}", days=2))
+        if "gone" in self.office.here(self.calendar):
+            self.office.delete(self.calendar, "gone")
+        else:
+            self.office.put(self.calendar, "gone", event("gone", "Gone", days=3))
+        for bond in self.bonds:
+            if (
+                bond.side in sides
+                and bond.direction is not Direction.PULL
+                and (name := await self._any_of(bond, number))
+            ):
+                await bond.side.edit(bond.person, bond.calendar, name, title=f"Edited on day {number}")
+        await asyncio.sleep(0.02)  # messages are under way
+        self._forget_waiting()
+        assert await self.office.run(poll=True, full=full) < TURNS
+
+    def _count(self, number: int, now: Any) -> Counter[str]:
+        news = Counter(now) - self.seen_fired[number]
+        self.seen_fired[number] = Counter(now)
+        for kind, count in news.items():
+            if any(fault.label == kind for _, fault in self.deck):
+                self.fired[kind] += count
+        return self.seen_fired[number]
+
+    # -- what people do about it ----------------------------------------------------------------------
+
+    async def _calm(self) -> None:
+        for side in self.sides:
+            await side.calm()
+
+    def _forget_waiting(self) -> None:
+        """Let time pass: back-off and Retry-After are over."""
+        with self.db.transaction(write=True) as tx:
+            for account in account_service.listing(tx):
+                link_store.wake_account(tx, account.id)
+
+    def _forget_watches(self) -> None:
+        with self.db.transaction(write=True) as tx:
+            for bond in self.bonds:
+                watches.drop(tx, bond.link_id)
+
+    async def _repair(self) -> None:
+        """Sign in again, give access back, choose another calendar: whatever a link says that it waits for."""
+        for account in self.db.read(account_service.listing):
+            if account.state is not AccountState.CONNECTED:
+                for bond in self.bonds:
+                    if self._status(bond).account_id == account.id:
+                        await self._sign_in(bond.side, bond.person)
+                        break
+        for bond in self.bonds:
+            found = self._status(bond)
+            if found.state is LinkState.FORBIDDEN:
+                await bond.side.give_access_back(bond.person, bond.calendar)
+                self.db.write(links.resume, bond.link_id, actor="test", now=self.office.clock())
+            elif found.state is LinkState.MISSING:
+                await self._choose_anew(bond, found)
+            assert found.state in {
+                LinkState.ACTIVE, LinkState.FIRST_SYNC, LinkState.FORBIDDEN, LinkState.MISSING,
+            }, (found.state, found.error)  # fmt: skip
+
+    async def _choose_anew(self, bond: Bond, found: Link) -> None:
+        account = next(one for one in self.db.read(account_service.listing) if one.id == found.account_id)
+        self.db.write(links.remove, bond.link_id, actor="test", now=self.office.clock())
+        bond.calendar = await bond.side.make_calendar(bond.person, f"Room again, {bond.direction.value}")
+        made = await self.office.link(
+            self.calendar, account, direction=bond.direction, remote=bond.calendar, **bond.settings
+        )
+        bond.link_id = made.id
+
+    def _status(self, bond: Bond) -> Link:
+        return self.office.status(bond.link_id)
+
+    # -- the end --------------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        try:
+            if self.is_ready:
+                self.do(self._converge())
+        finally:
+            self.do(self.stack.aclose())
+            self.runner.close()
+            self.db.close()
+            self.directory.cleanup()
+
+    async def _converge(self) -> None:
+        await self._calm()
+        before = await self._requests()
+        for full in (False, True, True):
+            await self._repair()
+            self._forget_waiting()
+            assert await self.office.run(poll=True, full=full) < TURNS
+            await self._calm()
+        await self._settled()
+        here = self.office.here(self.calendar)
+        cost = await self._requests() - before
+        bound = 60 * len(self.bonds) + 40 * len(self.bonds) * len(here)
+        assert cost <= bound, (cost, bound)
+        for bond in self.bonds:
+            found = self._status(bond)
+            assert found.state is LinkState.ACTIVE, (found.state, found.error, found.reason)
+            await self._assert_equal(bond)
+        for side, calendar, name in self.foreign:
+            assert await side.writes_to(calendar, name) == 0
+        for side in self.sides:
+            assert await side.outbox() == []
+            assert await side.violations() == []
+
+    async def _settled(self) -> None:
+        """Assert that further runs write nothing, here and there."""
+        writes = [await side.writes() for side in self.sides]
+        here = self.office.here(self.calendar)
+        await self.office.run(poll=True)
+        await self.office.run(full=True)
+        assert [await side.writes() for side in self.sides] == writes
+        assert self.office.here(self.calendar) == here
+
+    async def _requests(self) -> int:
+        return sum([await side.requests() for side in self.sides])
+
+    async def _assert_equal(self, bond: Bond) -> None:
+        there = Counter(await bond.side.seen(bond.person, bond.calendar))
+        if bond.direction is Direction.PULL:
+            # A copy of ours that the person has moved there is no time of hers: it never blocks itself.
+            own = [one for one in there if one[0].startswith(("Foreign", "Own"))]
+            taken = {(start, end) for _title, start, end, is_free in own if not is_free}
+            assert self._periods(bond) == taken, (self._periods(bond) ^ taken, there)
+            return
+        here = Counter(self.office.occurrences(self.calendar, as_seen_by=bond.link_id))
+        known = {one.remote_id for one in self.office.mappings(bond.link_id)}
+        strange = {
+            title for name, title in (await bond.side.events(bond.calendar)).items() if name not in known
+        }
+        if bond.direction is Direction.BOTH:
+            assert strange == set(), self.office.parked(bond.link_id)
+        # A second copy of ours would be here under a title of ours.
+        assert all(title.startswith(FOREIGN) for title in strange), strange
+        assert here - there == Counter(), self.office.parked(bond.link_id)
+        assert {one[0] for one in there - here} <= strange, (there - here, strange)
+
+    def _periods(self, bond: Bond) -> set[tuple[float, float]]:
+        return {
+            (float(one.start_ts), float(one.end_ts))
+            for one in self.db.read(busy.within, self.calendar.id, 0, 2**40)
+            if one.link_id == bond.link_id and one.busy.blocks
+        }
+
+
+@asynccontextmanager
+async def _hooks(office: Office, registry: Registry) -> AsyncIterator[str]:
+    """Serve the webhook door alone, on loopback."""
+    app = web.Application()
+    deps: Any = SimpleNamespace(db=office.db, clock=office.clock)
+    slot: Any = SimpleNamespace(get=lambda: SimpleNamespace(registry=registry))
+    door.add(app, deps, slot)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def run_storm(
+    *sides: Callable[[], ProviderWorld], template: Path, examples: int, steps: int = 8
+) -> Counter[str]:
+    """Run the storm over these worlds until every fault has fired; return how often each did.
+
+    The second part deals what the first has not met, some faults to a machine.
+    """
+    from hypothesis import HealthCheck, settings
+    from hypothesis.stateful import run_state_machine_as_test
+
+    deck = [(number, fault) for number, make in enumerate(sides) for fault in make().faults]
+    members = {"template": template, "make_sides": sides, "fired": Counter[str](), "deck": deck}
+    machine = type("Machine", (Storm,), members)
+    if examples:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+                database=None,
+            ),
+        )
+    fired: Counter[str] = machine.fired
+    for _ in range(2):
+        left = [card for card in deck if not fired[card[1].label]]
+        for start in range(0, len(left), 12):
+            one = machine()
+            one.set_up()
+            try:
+                for card in left[start : start + 12]:
+                    one.meet(*card)
+            finally:
+                one.teardown()
+    never = [fault.label for _, fault in deck if not fired[fault.label]]
+    assert never == [], "a fault that never fires is a hole in the proof"
+    return fired
+
+
+__all__ = ["Storm", "run_storm"]
