@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.conftest import Cli
 from tests.contract.lab.lab_client import LabClient
 from tests.e2e.google_world import environ
-from tests.e2e.test_google_sync import event
+from tests.e2e.office import event
 from tests.e2e.test_link_cli import connect, lab, live, run
 from tests.servers import Server
 

@@ -16,7 +16,7 @@ from gateway.services.wanted_calendars import is_wanted
 from gateway.store import links as link_store
 from gateway.store.database import Database
 from tests.e2e.google_world import GoogleWorld, google_world
-from tests.e2e.test_google_sync import event
+from tests.e2e.office import event
 
 
 @pytest.fixture
