@@ -7,7 +7,6 @@ Stamps (DTSTAMP, SEQUENCE ...) are the caller's: they come from the change log, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -15,6 +14,7 @@ from datetime import datetime, tzinfo
 from gateway.domain.content_lines import PRODID, escape_text, strip_controls, write
 from gateway.domain.line_tree import HasIcal, LineComponent, parameter, read_tree, split, text_value
 from gateway.domain.model import Busy, Classification, FeedLevel, Window
+from gateway.domain.projection_alarms import alarm_lines
 from gateway.domain.projection_times import TimeLines, time_lines
 from gateway.domain.zone_book import Moment, ObjectTimes, ZoneBook
 
@@ -64,8 +64,6 @@ _STATUS = {
     "VTODO": ("NEEDS-ACTION", "COMPLETED", "IN-PROCESS", "CANCELLED"),
     "VJOURNAL": ("DRAFT", "FINAL", "CANCELLED"),
 }
-_TRIGGER = re.compile(r"[+-]?P[0-9WDTHMS]+|\d{8}T\d{6}Z")
-_NUMBER = re.compile(r"\d{1,4}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +286,7 @@ def _part(
         place = next((text_value(line) for name, line in kept if name == "LOCATION"), None)
         lines += [line for _, line in kept]
         if view.has_alarms:
-            lines += _alarm_lines(component, title, is_full=view.level is FeedLevel.FULL)
+            lines += alarm_lines(component, title, is_full=view.level is FeedLevel.FULL)
     return ProjectedComponent(
         name=component.name,
         time=time,
@@ -365,31 +363,6 @@ def _repeat_url(lines: list[tuple[str, str]]) -> None:
                 lines[place] = (name, f"{line}\\n\\n{escape_text(url)}")
             return
     lines.append(("DESCRIPTION", f"DESCRIPTION:{escape_text(url)}"))
-
-
-def _alarm_lines(component: LineComponent, title: str, *, is_full: bool) -> list[str]:
-    """Return reminders as DISPLAY alarms; mails and programs of the author are not for subscribers."""
-    lines: list[str] = []
-    for alarm in component.children:
-        trigger = alarm.first("TRIGGER") if alarm.name == "VALARM" else None
-        if trigger is None or alarm.word("ACTION") not in {"DISPLAY", "AUDIO"}:
-            continue
-        parameters, value = split(trigger)
-        value = value.strip().upper()
-        if not _TRIGGER.fullmatch(value):
-            continue
-        form = ";VALUE=DATE-TIME" if value.endswith("Z") else ""
-        if (parameter(parameters, "RELATED") or "").upper() == "END" and not form:
-            form = ";RELATED=END"
-        own = alarm.first("DESCRIPTION") if is_full else None
-        text = (text_value(own).strip() if own is not None else "") or title
-        lines += ["BEGIN:VALARM", "ACTION:DISPLAY", f"TRIGGER{form}:{value}"]
-        lines.append(f"DESCRIPTION:{escape_text(text)}")
-        repeat, every = alarm.word("REPEAT"), alarm.word("DURATION")
-        if _NUMBER.fullmatch(repeat) and _TRIGGER.fullmatch(every):
-            lines += [f"REPEAT:{repeat}", f"DURATION:{every}"]
-        lines.append("END:VALARM")
-    return lines
 
 
 def chosen_fields(names: Iterable[str]) -> Sequence[str]:

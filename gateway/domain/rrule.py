@@ -7,18 +7,17 @@ dateutil: ``docs/decisions/0001-recurrence-engine.md``.
 
 from __future__ import annotations
 
-import calendar
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from gateway.domain.errors import TooManyInstances
+from gateway.domain.rrule_days import MAX_YEAR, RuleDays
 from gateway.domain.rule import Budget, Frequency, Rule, read_rule
 
 __all__ = ["Budget", "Frequency", "Rule", "Trail", "read_rule", "until_wall_clock", "walk"]
 
-MAX_YEAR = 9999
 DAY_S = 86400
 _MAX_ORDINAL = date.max.toordinal()
 _MIDNIGHT = time()
@@ -118,32 +117,13 @@ def until_wall_clock(until: date, *, is_date: bool) -> datetime:
     return naive + timedelta(days=1) if naive.year < MAX_YEAR else naive
 
 
-class _Walker:
+class _Walker(RuleDays):
     """The periods of one rule, numbered from the one that holds DTSTART."""
 
     def __init__(self, rule: Rule, start: datetime, budget: Budget) -> None:
-        self.rule = rule
+        super().__init__(rule, start, budget)
         self.start = start
-        self.budget = budget
         self.start_ordinal = start.toordinal()
-        rule_days = rule.by_day
-        month_days = rule.by_month_day
-        months = rule.by_month
-        has_day_part = bool(rule_days or month_days or rule.by_year_day or rule.by_week_no)
-        if rule.freq is Frequency.YEARLY:
-            if not has_day_part:
-                months = months or (start.month,)
-                month_days = (start.day,)
-            elif rule.by_week_no and not (rule_days or month_days or rule.by_year_day):
-                rule_days = ((0, start.weekday()),)
-        elif rule.freq is Frequency.MONTHLY and not has_day_part:
-            month_days = (start.day,)
-        elif rule.freq is Frequency.WEEKLY and not rule_days:
-            rule_days = ((0, start.weekday()),)
-        self.months = frozenset(months)
-        self.month_days = month_days
-        self.rule_days = rule_days
-        self.weekdays = frozenset(weekday for _, weekday in rule_days)
         self.unit_s = {Frequency.HOURLY: 3600, Frequency.MINUTELY: 60}.get(rule.freq, 0)
         if self.unit_s:
             self.units_per_day = DAY_S // self.unit_s
@@ -240,22 +220,22 @@ class _Walker:
         self.budget.spend()
         if self.unit_s:
             unit = self.start_unit + self.rule.interval * number
-            if self._unit_passes(unit) and self._day_passes(unit // self.units_per_day):
+            if self._unit_passes(unit) and self.day_passes(unit // self.units_per_day):
                 yield from self._unit_instances(unit)
             return
         first = self._first_ordinal(number) if self.rule.freq is not Frequency.DAILY else None
         if self.rule.freq is Frequency.DAILY:
             ordinal = self.start_ordinal + self.rule.interval * number
-            days = [ordinal] if ordinal <= _MAX_ORDINAL and self._day_passes(ordinal) else []
+            days = [ordinal] if ordinal <= _MAX_ORDINAL and self.day_passes(ordinal) else []
         elif first is None:
             days = []
         elif self.rule.freq is Frequency.YEARLY:
-            days = self._days_of_year(date.fromordinal(first).year)
+            days = self.days_of_year(date.fromordinal(first).year)
         elif self.rule.freq is Frequency.MONTHLY:
-            days = self._days_of_month(first)
+            days = self.days_of_month(first)
         else:
             week = range(max(first, 1), min(first + 7, _MAX_ORDINAL + 1))
-            days = [o for o in week if (o - 1) % 7 in self.weekdays and self._day_passes(o, weekday=False)]
+            days = [o for o in week if (o - 1) % 7 in self.weekdays and self.day_passes(o, weekday=False)]
         yield from self._at_times(days)
 
     def _at_times(self, days: Sequence[int]) -> Iterator[datetime]:
@@ -315,7 +295,7 @@ class _Walker:
                 if skipped > ordinal:
                     ordinal += -(-(skipped - ordinal) // interval) * interval
                     continue
-            if self._day_passes(ordinal):
+            if self.day_passes(ordinal):
                 yield from self._at_times((ordinal,))
             ordinal += interval
 
@@ -344,7 +324,7 @@ class _Walker:
                 if jump is None:
                     return
                 target = jump
-            if target == ordinal and not self._day_passes(ordinal):
+            if target == ordinal and not self.day_passes(ordinal):
                 target = ordinal + 1
             if target == ordinal:
                 end = (ordinal + 1) * per_day
@@ -395,119 +375,3 @@ class _Walker:
         self.budget.spend(len(times))
         for offset in times:
             yield base.replace(minute=offset.minute or base.minute, second=offset.second)
-
-    # -- days
-
-    def _day_passes(self, ordinal: int, *, weekday: bool = True) -> bool:
-        """Return whether a day passes every BY part as a filter; BYDAY only where ``weekday`` is set."""
-        if weekday and self.weekdays and (ordinal - 1) % 7 not in self.weekdays:
-            return False
-        rule = self.rule
-        if not (self.months or self.month_days or rule.by_year_day or rule.by_week_no):
-            return True
-        day = date.fromordinal(ordinal)
-        if self.months and day.month not in self.months:
-            return False
-        if self.month_days:
-            size = calendar.monthrange(day.year, day.month)[1]
-            if day.day not in self.month_days and day.day - size - 1 not in self.month_days:
-                return False
-        if rule.by_year_day:
-            index = ordinal - date(day.year, 1, 1).toordinal() + 1
-            size = 366 if calendar.isleap(day.year) else 365
-            if index not in rule.by_year_day and index - size - 1 not in rule.by_year_day:
-                return False
-        return not rule.by_week_no or self._week_passes(day)
-
-    def _week_passes(self, day: date) -> bool:
-        """Return whether the number of the day's week, counted by WKST, is in BYWEEKNO."""
-        ordinal = day.toordinal()
-        year = day.year
-        first = _week_one(year, self.rule.week_start)
-        if ordinal < first:
-            year -= 1
-        elif year < MAX_YEAR and ordinal >= _week_one(year + 1, self.rule.week_start):
-            year += 1
-        if not 1 <= year < MAX_YEAR:
-            return False
-        first = _week_one(year, self.rule.week_start)
-        weeks = (_week_one(year + 1, self.rule.week_start) - first) // 7
-        number = (ordinal - first) // 7 + 1
-        return number in self.rule.by_week_no or number - weeks - 1 in self.rule.by_week_no
-
-    def _days_of_year(self, year: int) -> list[int]:
-        """Return the days that a YEARLY rule chooses in a year: every part that expands, intersected."""
-        rule = self.rule
-        first = date(year, 1, 1).toordinal()
-        size = 366 if calendar.isleap(year) else 365
-        months = sorted(self.months) or range(1, 13)
-        spans = [(date(year, m, 1).toordinal(), calendar.monthrange(year, m)[1]) for m in months]
-        sets: list[set[int]] = []
-        if rule.by_year_day:
-            sets.append({first + (n - 1 if n > 0 else size + n) for n in rule.by_year_day if abs(n) <= size})
-        if self.month_days:
-            sets.append({o for begin, length in spans for o in self._month_days_in(begin, length)})
-        if self.rule_days:
-            by_year = [(first, size)]
-            sets.append(
-                {
-                    o
-                    for begin, length in (spans if self.months else by_year)
-                    for o in self._weekdays_in(begin, length)
-                }
-            )
-        if not sets:  # BYWEEKNO alone never comes here: the weekday of DTSTART was filled in
-            sets.append(set(range(first, first + size)))
-        self.budget.spend(sum(map(len, sets)))
-        days = sorted(set.intersection(*sets))
-        if self.months and not (self.month_days or self.rule_days):
-            days = [o for o in days if date.fromordinal(o).month in self.months]
-        if rule.by_week_no:
-            days = [o for o in days if self._week_passes(date.fromordinal(o))]
-        return days
-
-    def _days_of_month(self, first: int) -> list[int]:
-        """Return the days that a MONTHLY rule chooses in the month that begins with day ``first``."""
-        rule = self.rule
-        day = date.fromordinal(first)
-        if self.months and day.month not in self.months:
-            return []
-        size = calendar.monthrange(day.year, day.month)[1]
-        sets: list[set[int]] = []
-        if self.month_days:
-            sets.append(set(self._month_days_in(first, size)))
-        if self.rule_days:
-            sets.append(set(self._weekdays_in(first, size)))
-        if not sets:
-            sets.append(set(range(first, first + size)))
-        self.budget.spend(sum(map(len, sets)))
-        days = sorted(set.intersection(*sets))
-        if rule.by_year_day or rule.by_week_no:
-            days = [o for o in days if self._day_passes(o, weekday=False)]
-        return days
-
-    def _month_days_in(self, begin: int, length: int) -> Iterator[int]:
-        for number in self.month_days:
-            if abs(number) <= length:
-                yield begin + (number - 1 if number > 0 else length + number)
-
-    def _weekdays_in(self, begin: int, length: int) -> Iterator[int]:
-        """Yield the days of a month or year that BYDAY chooses; ordinals beside BYWEEKNO are ignored."""
-        for ordinal, weekday in self.rule_days:
-            first = begin + (weekday - (begin - 1)) % 7
-            if ordinal == 0 or self.rule.by_week_no:
-                yield from range(first, begin + length, 7)
-                continue
-            if ordinal > 0:
-                day = first + 7 * (ordinal - 1)
-            else:
-                last = begin + length - 1
-                day = last - ((last - 1) - weekday) % 7 + 7 * (ordinal + 1)
-            if begin <= day < begin + length:
-                yield day
-
-
-def _week_one(year: int, week_start: int) -> int:
-    """Return the first day of week 1 of a year: the first week with four or more days in it."""
-    fourth = date(year, 1, 4).toordinal()
-    return fourth - ((fourth - 1) - week_start) % 7
