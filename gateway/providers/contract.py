@@ -45,6 +45,7 @@ from gateway.providers.items import (
 from gateway.providers.sign_in import (
     Challenge,
     Field,
+    HasAccountSettings,
     SignedIn,
     SignIn,
     SignInKind,
@@ -65,6 +66,7 @@ __all__ = [
     "Delete",
     "Field",
     "Handshake",
+    "HasAccountSettings",
     "Item",
     "KnowsBusy",
     "MakesCalendars",
@@ -100,7 +102,7 @@ __all__ = [
     "resource_hash",
 ]
 
-CONTRACT_VERSION = (1, 0)
+CONTRACT_VERSION = (1, 1)
 """Major and minor: a plug-in with another major is refused, one with a newer minor too."""
 
 

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class SignInKind(enum.StrEnum):
@@ -154,4 +154,17 @@ class SignIn(Protocol):
 
     def revoke(self, config: Mapping[str, str], state: bytes) -> None:
         """Give the grant back at the provider; one that is gone already counts as done."""
+        ...
+
+
+@runtime_checkable
+class HasAccountSettings(Protocol):
+    """Optional power of a sign-in (contract 1.1): settings that belong to one account, e.g. its server's address."""
+
+    def settings_of(self, config: Mapping[str, str], state: bytes) -> Mapping[str, str]:
+        """Return what is laid over ``config`` in ``hosts`` and ``open`` for this account; calls nobody.
+
+        Raises:
+            SignInExpired: the state cannot be read.
+        """
         ...

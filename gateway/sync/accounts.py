@@ -15,7 +15,7 @@ import aiohttp
 from gateway.domain.link_model import Account, AccountId
 from gateway.providers.addresses import AddressFilter
 from gateway.providers.client import AccountClient, TokenKeeper, open_session
-from gateway.providers.contract import Provider, RemoteAccount
+from gateway.providers.contract import HasAccountSettings, Provider, RemoteAccount
 from gateway.providers.errors import RateLimited, Unavailable
 from gateway.providers.registry import Registry, configuration
 from gateway.services import Database, Sealer, account_tokens, budgets
@@ -129,6 +129,8 @@ class Accounts:
         async def store(state: bytes) -> None:
             await self.db.awrite(account_tokens.store, account_id, state, sealer=self.sealer)
 
+        if isinstance(provider.sign_in, HasAccountSettings):
+            config |= provider.sign_in.settings_of(config, await load())
         tokens = TokenKeeper(
             provider.sign_in,
             config,

@@ -1,0 +1,1 @@
+"""What single servers do in their own way, one kind of it per file."""
