@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gateway.cli import account_fields
 from gateway.cli.command import ACTOR, Operator, command, group, refuse
 from gateway.cli.engine import account_row, with_engine
 
@@ -28,7 +30,7 @@ _THANKS = b"<!doctype html><title>Calgate</title><p>Connected. You can close thi
 @command(app, "connect")
 def connect(
     op: Operator,
-    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="E.g. google.")],
+    provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="google, caldav, ics ...")],
     person: Annotated[str, typer.Option(metavar="LOGIN", help="Whose account it is.")],
     accept_terms: Annotated[
         bool, typer.Option("--accept-terms", help="She has read what is stored and why, and agrees.")
@@ -49,8 +51,17 @@ def connect(
     subject: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="With --key-file: the account to act for.")
     ] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="caldav, ics: the address of the server or of the file.")
+    ] = None,
+    login: Annotated[
+        str | None, typer.Option(metavar="NAME", help="caldav, ics: the user name there.")
+    ] = None,
 ) -> None:
-    """Connect an account: prints the address of the consent page and waits for the answer."""
+    """Connect an account: prints the address of the consent page and waits for the answer.
+
+    Where there is no consent page (caldav, ics), a password is asked for or CALGATE_ACCOUNT_PASSWORD read.
+    """
     from gateway.services import accounts, principals
 
     if not accept_terms:
@@ -60,11 +71,15 @@ def connect(
         if key_file is not None:
             found = _by_key(op, db, provider, owner, key_file, subject, _uses(use))
         else:
-            found = with_engine(
-                op,
-                db,
-                lambda engine: _by_consent(op, engine, provider, owner, _uses(use), via_gateway, port, hint),
-            )
+            given = {"url": url, "login": login}
+
+            async def begin(engine: Engine) -> Account:
+                known = engine.accounts.provider(provider)
+                if account_fields.asks_for_fields(known):
+                    return await account_fields.connect(engine, known, owner, _uses(use), given, os.environ)
+                return await _by_consent(op, engine, provider, owner, _uses(use), via_gateway, port, hint)
+
+            found = with_engine(op, db, begin)
         calendars = db.read(accounts.calendars, found.id)
     row = account_row(found, person) | {
         "calendars": [{"id": one["remote_id"], "name": one["name"]} for one in calendars]

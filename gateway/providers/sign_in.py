@@ -159,7 +159,7 @@ class SignIn(Protocol):
 
 @runtime_checkable
 class HasAccountSettings(Protocol):
-    """Optional power of a sign-in (contract 1.1): settings that belong to one account, e.g. its server's address."""
+    """Optional power of a sign-in (contract 1.1): settings of one account, such as its server's address."""
 
     def settings_of(self, config: Mapping[str, str], state: bytes) -> Mapping[str, str]:
         """Return what is laid over ``config`` in ``hosts`` and ``open`` for this account; calls nobody.

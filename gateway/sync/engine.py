@@ -19,12 +19,16 @@ from gateway.sync.connect import Connector
 from gateway.sync.wakeup import Wakeups
 from gateway.sync.worker import Worker
 
-_DEFAULT = (EntryPoint("google", "plugins.google.provider:GoogleProvider", GROUP),)
+_OURS = (
+    EntryPoint("caldav", "plugins.caldav.provider:CalDavProvider", GROUP),
+    EntryPoint("google", "plugins.google.provider:GoogleProvider", GROUP),
+)
 
 
 def installed_providers() -> Registry:
-    """Return the providers that are installed; ours where we run from a checkout and nothing is."""
-    return load_providers(tuple(entry_points(group=GROUP)) or _DEFAULT)
+    """Return the providers that are installed; ours also where we run from a checkout that is not."""
+    found = {entry.name: entry for entry in (*_OURS, *entry_points(group=GROUP))}
+    return load_providers(found.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -113,7 +113,7 @@ class Push:
         return await self._read_back(found.name, write)
 
     async def _conditional(self, method: str, found: Remote, body: bytes, headers: dict[str, str]) -> None:
-        """Write under If-Match; a 412 for an object that has not changed means that its tag is worth nothing."""
+        """Write under If-Match; a 412 for an object that has not changed says that its tag is worthless."""
         path, tag = self._reader.at(found.name), condition(found.etag)
         known = version_of(found.body)
         try:

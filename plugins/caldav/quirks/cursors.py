@@ -20,7 +20,7 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the last pull ended: ``token``, or the digest of a listing, with its resources if they are few."""
+    """Where the last pull ended: ``token``, or the digest of a listing, and its resources if they are few."""
 
     token: str = ""
     digest: str = ""

@@ -15,13 +15,15 @@ from gateway.providers.registry import configuration
 from plugins.caldav.account import CalDavAccount
 from plugins.caldav.provider import CalDavProvider
 
+PASSWORD = "secret word"
+
 
 def config_for(**changes: str) -> dict[str, str]:
     """Return the plug-in's settings for a server on this machine."""
     return configuration(CalDavProvider(), {"CALGATE_CALDAV_ALLOW_LOOPBACK": "1"}) | changes
 
 
-async def connect(url: str, login: str = "ada", password: str = "secret word", **changes: str) -> SignedIn:
+async def connect(url: str, login: str = "ada", password: str = PASSWORD, **changes: str) -> SignedIn:
     """Sign in as a person does with the fields of the form."""
     answer = {"url": url, "login": login, "password": password}
     sign_in = CalDavProvider().sign_in
@@ -42,7 +44,7 @@ class Signed:
 
 @asynccontextmanager
 async def opened(
-    url: str, login: str = "ada", password: str = "secret word", *, timeout_s: float = 20.0, **changes: str
+    url: str, login: str = "ada", password: str = PASSWORD, *, timeout_s: float = 20.0, **changes: str
 ) -> AsyncIterator[Signed]:
     """Open an account at a server."""
     provider = CalDavProvider()
