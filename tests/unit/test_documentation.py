@@ -1,6 +1,7 @@
 """The documentation tells the truth: its generated parts equal the code.
 
-Run as a program with --write to bring docs/settings.md and docs/cli.md up to date (`make docs`).
+Run as a program with --write to bring docs/settings.md, docs/cli.md and docs/compliance.md up to date
+(`make docs`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import typer.main
 from gateway.cli.main import app
 from gateway.cli.settings_table import markdown
 from gateway.settings import Settings
+from tests.compliance import tables
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ROOT / "docs" / "settings.md"
@@ -70,6 +72,10 @@ def test_every_command_is_documented_with_its_options() -> None:
     assert generated_part(CLI) == cli_markdown().strip(), "run `make docs`"
 
 
+def test_the_tables_of_compliance_are_those_of_the_marked_tests() -> None:
+    assert tables.TABLES.read_text(encoding="utf-8") == tables.markdown(), "run `make docs`"
+
+
 def test_every_setting_has_a_sentence() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description, name
@@ -106,6 +112,7 @@ def write() -> None:
         head, _, rest = text.partition(BEGIN)
         tail = rest.partition(END)[2]
         path.write_text(f"{head}{BEGIN}{part.strip()}\n{END}{tail}", encoding="utf-8")
+    tables.TABLES.write_text(tables.markdown(), encoding="utf-8")
 
 
 if __name__ == "__main__":

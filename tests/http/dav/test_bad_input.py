@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.compliance import proves
+
 FREE = "/dav/bob/free/"
 
 
@@ -65,6 +67,7 @@ def cases(event: Any) -> dict[str, tuple[bytes, str]]:
      "no DTSTART", "end before start", "METHOD", "two kinds", "free/busy", "too large", "every second",
      "every minute", "deep nesting"],
 )  # fmt: skip
+@proves("RFC 4791 §4.1", "RFC 4791 §5.3.2.1", "RFC 4791 §5.2.8")
 def test_a_bad_object_is_refused_by_name_and_the_old_one_stays(
     sqlite_world: Any, event: Any, name: str
 ) -> None:
@@ -89,6 +92,7 @@ def test_another_content_type_is_refused(sqlite_world: Any, event: Any, kind: st
     assert (answer.status, answer.conditions) == (403, {"supported-calendar-data"})
 
 
+@proves("RFC 4791 §5.2.3")
 def test_a_component_that_the_calendar_does_not_take_is_refused(sqlite_world: Any) -> None:
     bob = sqlite_world.bob
     body = (
@@ -147,6 +151,7 @@ def test_a_body_without_length_is_cut_off_at_the_limit(sqlite_world: Any) -> Non
         '<?xml version="1.0" encoding="no-such"?><a/>',
     ],
 )
+@proves("RFC 4918 §17")
 def test_bad_xml_is_an_error_of_the_client(sqlite_world: Any, method: str, body: str) -> None:
     path = "/dav/bob/new/" if method == "MKCALENDAR" else FREE
     answer = sqlite_world.bob(method, path, body, Depth="0")

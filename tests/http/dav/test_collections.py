@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.services import principals, resources
+from tests.compliance import proves
 
 NS = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:IC="http://apple.com/ns/ical/"'
 FREE = "/dav/{}/free/"
@@ -44,6 +45,7 @@ def test_pain_56_every_permitted_resource_is_a_plain_calendar_in_the_own_home(wo
 
 
 @pytest.mark.parametrize(("login", "can_write"), [("alice", True), ("bob", True), ("carol", False)])
+@proves("RFC 3744 §5.4", "RFC 3744 §7.1.1")
 def test_pain_57_privileges_are_exact_and_a_refused_put_says_why(
     sqlite_world: Any, event: Any, login: str, can_write: bool
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_revoked_grant_holds_at_once(world: Any, event: Any) -> None:
     assert world.bob("GET", FREE.format("bob") + "one.ics").status == 404
 
 
+@proves("RFC 4791 §5.2.2", "RFC 4791 §5.2.4", "RFC 4791 §5.2.5", "RFC 7809 §5.2", "RFC 6578 §4")
 def test_live_properties_of_a_calendar(world: Any, event: Any) -> None:
     path = FREE.format("bob")
     names = (
@@ -116,6 +119,7 @@ def test_live_properties_of_a_calendar(world: Any, event: Any) -> None:
     assert after.xml.findtext(".//{DAV:}sync-token") == world.bob.sync(path).xml.findtext("{DAV:}sync-token")
 
 
+@proves("RFC 4791 §6.2.1", "RFC 6638 §2.4.1", "RFC 3744 §4.2")
 def test_the_principal_has_an_address_and_its_home(sqlite_world: Any) -> None:
     reply = sqlite_world.bob.propfind(
         "/dav/bob/", "C:calendar-user-address-set", "C:calendar-home-set", "D:principal-URL", "D:displayname"
@@ -125,6 +129,7 @@ def test_the_principal_has_an_address_and_its_home(sqlite_world: Any) -> None:
     assert reply.xml.findtext(f".//{CAL}calendar-home-set/{{DAV:}}href") == "/dav/bob/"
 
 
+@proves("RFC 4918 §9.1 depth", "RFC 7240 §4.2", "RFC 8144 §2.1")
 def test_depth_allprop_propname_and_minimal_answers(sqlite_world: Any, event: Any) -> None:
     bob, path = sqlite_world.bob, FREE.format("bob")
     bob.put(path + "one.ics", event("one"))
@@ -142,11 +147,15 @@ def test_depth_allprop_propname_and_minimal_answers(sqlite_world: Any, event: An
     assert modified.xml.findtext(".//{DAV:}getlastmodified") == "Mon, 02 Mar 2026 09:00:00 GMT"
 
 
+@proves("RFC 4791 §5.2.1")
 def test_colour_order_and_name_are_per_person(world: Any) -> None:
     mine = "<IC:calendar-color>#FF0000FF</IC:calendar-color><IC:calendar-order>3</IC:calendar-order>"
     mine += "<D:displayname>Küche &amp; Bad</D:displayname>"
+    mine += "<C:calendar-description>mine</C:calendar-description>"
     reply = proppatch(world.carol, FREE.format("carol"), setting(mine))
-    assert statuses(reply) == {"calendar-color": 200, "calendar-order": 200, "displayname": 200}
+    assert set(statuses(reply).items()) == {
+        ("calendar-color", 200), ("calendar-order", 200), ("displayname", 200), ("calendar-description", 200)
+    }  # fmt: skip
     asked = ("IC:calendar-color", "IC:calendar-order", "D:displayname")
     seen = world.carol.propfind(FREE.format("carol"), *asked)
     assert [node.text for node in seen.found(".//D:prop/*")] == ["#FF0000FF", "3", "Küche & Bad"]
@@ -159,6 +168,7 @@ def test_colour_order_and_name_are_per_person(world: Any) -> None:
     }
 
 
+@proves("RFC 4918 §15 calendars")
 def test_properties_that_nobody_knows_are_kept_whole(world: Any) -> None:
     odd = '<o:odd xmlns:o="urn:odd" o:a="1">text<o:inner>Ä &lt;</o:inner></o:odd>'
     assert statuses(proppatch(world.bob, FREE.format("bob"), setting(odd))) == {"odd": 200}
@@ -167,6 +177,7 @@ def test_properties_that_nobody_knows_are_kept_whole(world: Any) -> None:
     assert (found.text, found.findtext("{urn:odd}inner")) == ("text", "Ä <")
 
 
+@proves("RFC 4918 §9.2", "RFC 4918 §9.2 protected")
 def test_a_protected_property_is_refused_and_nothing_is_lost(world: Any) -> None:
     dav, path = world.bob, FREE.format("bob")
     proppatch(dav, path, setting("<IC:calendar-order>7</IC:calendar-order>"))
@@ -194,6 +205,7 @@ MAKE = (
 )
 
 
+@proves("RFC 4791 §5.3.1")
 def test_people_make_calendars_of_their_own(world: Any, event: Any) -> None:
     bob = world.bob
     assert bob("MKCALENDAR", "/dav/bob/mine/", MAKE).status == 201
@@ -216,6 +228,7 @@ def test_people_make_calendars_of_their_own(world: Any, event: Any) -> None:
         assert resources.get(tx, "bob/mine").name == "New"
 
 
+@proves("RFC 5689 §3")
 def test_extended_mkcol_makes_calendars_only(world: Any) -> None:
     kind = "<D:resourcetype><D:collection/>{}</D:resourcetype>"
     body = f"<D:mkcol {NS}>" + setting(kind + "<D:displayname>M</D:displayname>") + "</D:mkcol>"
@@ -225,6 +238,7 @@ def test_extended_mkcol_makes_calendars_only(world: Any) -> None:
         assert (answer.status, answer.conditions) == (403, {"valid-resourcetype"})
 
 
+@proves("RFC 4791 §4.2", "RFC 4791 §5.3.1.1")
 def test_calendars_lie_directly_in_the_own_home(sqlite_world: Any) -> None:
     bob = sqlite_world.bob
     inside = bob("MKCALENDAR", "/dav/bob/free/inner/")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.compliance import proves
 from tests.dav_world import PREFIXES
 
 RECORDED = sorted((Path(__file__).resolve().parents[2] / "data" / "discovery").glob("*.toml"))
@@ -58,6 +59,7 @@ def replay(world: Any, recorded: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+@proves("RFC 6764 §6")
 def test_pain_52_recorded_handshakes_lead_to_the_calendars(sqlite_world: Any, path: Path) -> None:
     kept = replay(sqlite_world, tomllib.loads(path.read_text()))
     assert kept["home"] == "/dav/bob/"
@@ -79,6 +81,7 @@ def test_five_clients_are_recorded() -> None:
         "/caldav/x",
     ],
 )
+@proves("RFC 5397 §3")
 def test_pain_53_probed_addresses_lead_to_the_principal(sqlite_world: Any, path: str) -> None:
     bob = sqlite_world.bob
     reply = bob.propfind(path, "D:current-user-principal", "D:displayname")
@@ -91,6 +94,7 @@ def test_pain_53_probed_addresses_lead_to_the_principal(sqlite_world: Any, path:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PROPFIND", "OPTIONS", "REPORT", "PUT"])
 @pytest.mark.parametrize("slash", ["", "/"])
+@proves("RFC 6764 §5")
 def test_the_well_known_address_leads_straight_to_the_dav_root(
     sqlite_world: Any, method: str, slash: str
 ) -> None:
@@ -114,6 +118,7 @@ def test_pain_55_the_host_name_alone_is_enough(sqlite_world: Any) -> None:
     assert "/dav/bob/free/" in bob.propfind(home, "D:resourcetype", depth="1").hrefs
 
 
+@proves("RFC 4791 §2")
 def test_options_need_no_login_anywhere(sqlite_world: Any) -> None:
     import requests
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.dav_world import PREFIXES
+from tests.compliance import proves
+from tests.dav_world import PREFIXES, make_event
 
 CAL = "{urn:ietf:params:xml:ns:caldav}"
 KINDS = ("/dav/", "/dav/{}/", "/dav/{}/free/", "/dav/{}/free/one.ics", "/dav/@principals/room/")
@@ -18,6 +19,7 @@ def local(nodes: Any) -> list[str]:
 
 @pytest.mark.parametrize("path", KINDS)
 @pytest.mark.parametrize("login", ["bob", "carol"])
+@proves("RFC 3744 §5.3", "RFC 3744 §5.5", "RFC 3744 §5.6", "RFC 3744 §5.8")
 def test_access_control_is_told_and_names_the_asking_person_only(
     sqlite_world: Any, event: Any, path: str, login: str
 ) -> None:
@@ -38,6 +40,7 @@ def test_access_control_is_told_and_names_the_asking_person_only(
 
 
 @pytest.mark.parametrize("path", KINDS)
+@proves("RFC 3253 §3.1.3", "RFC 3253 §3.1.5")
 def test_every_listed_report_and_method_works_and_no_other_report_does(
     sqlite_world: Any, event: Any, path: str
 ) -> None:
@@ -74,6 +77,7 @@ def test_every_listed_report_and_method_works_and_no_other_report_does(
         assert bob(method, path).status not in {405, 501, 500}, method
 
 
+@proves("RFC 4331 §3", "RFC 4331 §4")
 def test_quota_counts_bytes_and_never_those_of_hidden_text(world: Any, event: Any) -> None:
     for dav in (world.alice, world.bob):
         assert dav("MKCALENDAR", f"/dav/{dav.login}/mine/").status == 201
@@ -95,6 +99,25 @@ def test_quota_counts_bytes_and_never_those_of_hidden_text(world: Any, event: An
         assert left is None or left == ""
     hidden = world.carol.propfind("/dav/carol/free/", "D:quota-used-bytes")
     assert "404" in hidden.found(".//D:status")[0].text
+
+
+@proves("RFC 4918 §9.1")
+@proves("RFC 4791 §5.2.6", "RFC 4791 §5.2.9", "RFC 6638 §9.1")
+def test_limits_are_told_where_there_are_any(sqlite_world: Any) -> None:
+    guests = [f"ATTENDEE:mailto:guest{number}@example.org" for number in range(500)]
+    bob, path = sqlite_world.bob, "/dav/bob/free/"
+    reply = bob.propfind(
+        path, "C:min-date-time", "C:max-date-time", "C:max-instances", "C:max-resource-size",
+        "C:max-attendees-per-instance", "C:schedule-calendar-transp",
+    )  # fmt: skip
+    told = {node.tag.partition("}")[2]: node for node in reply.found("D:response/D:propstat[1]/D:prop/*")}
+    assert told["min-date-time"].text == "00010103T000000Z"
+    assert told["max-date-time"].text == "99991229T000000Z"
+    assert told["schedule-calendar-transp"][0].tag == CAL + "opaque"
+    assert "max-attendees-per-instance" not in told
+    assert bob.put(path + "many.ics", make_event("many", *guests)).status == 201
+    last = make_event("last", start="99991228T000000Z", end="99991228T010000Z")
+    assert bob.put(path + "last.ics", last).status == 201
 
 
 def test_allprop_tells_what_allprop_may_and_include_adds_to_it(sqlite_world: Any, event: Any) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.domain.model import Level
 from gateway.services import grants
+from tests.compliance import proves
 from tests.dav_world import make_event
 from tests.http.dav.test_privacy import CANARY, every_answer, follow, secret
 
@@ -50,6 +51,7 @@ def fill(world: Any) -> None:
         assert world.alice.put(base + name, data).status == 201
 
 
+@proves("RFC 4791 §6.1.1")
 def test_pain_48_free_busy_shows_times_and_no_field(world: Any) -> None:
     fill(world)
     told = every_answer(world.dave)
@@ -117,6 +119,7 @@ def test_real_names_are_not_there_and_masked_ones_work_in_every_way(world: Any) 
 
 
 @pytest.mark.parametrize("login", ["carol", "dave"])
+@proves("RFC 4791 §7.8 hidden")
 def test_filters_and_order_are_no_oracle_on_hidden_fields(world: Any, login: str) -> None:
     fill(world)
     dav, path = world.people[login], FREE.format(login)

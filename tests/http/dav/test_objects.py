@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.compliance import proves
+
 FREE = "/dav/bob/free/"
 ROOM = "/dav/bob/room/"
 
 
+@proves("RFC 4791 §5.3.3", "RFC 4791 §5.3.4")
 def test_bytes_come_back_as_sent(world: Any, event: Any) -> None:
     ical = event("one", "SUMMARY:Ä; comma, cut?", "X-ODD;VALUE=URI:geo:52.1,13.2")
     put = world.bob.put(FREE + "one.ics", ical)
@@ -29,6 +32,7 @@ def test_pain_58_an_unchanged_put_is_a_no_op_with_the_same_tag(world: Any, event
     assert world.bob.sync(FREE, token).hrefs == []
 
 
+@proves("RFC 4791 §5.3.2", "RFC 7232 §3.1")
 def test_pain_58_preconditions_are_honoured(world: Any, event: Any) -> None:
     path = FREE + "one.ics"
     first = world.bob.put(path, event("one"), If_None_Match="*")
@@ -46,6 +50,7 @@ def test_pain_58_preconditions_are_honoured(world: Any, event: Any) -> None:
     assert world.bob("DELETE", path).status == 404
 
 
+@proves("RFC 7232 §3.2")
 def test_a_known_state_is_not_sent_again(world: Any, event: Any) -> None:
     tag = world.bob.put(FREE + "one.ics", event("one")).headers["ETag"]
     for sent in (tag, f"W/{tag}", f'"x", {tag}', "*"):
@@ -77,6 +82,7 @@ def test_chunked_and_expecting_bodies_are_taken(world: Any, event: Any) -> None:
     assert world.bob("GET", FREE + "one.ics").body == data
 
 
+@proves("RFC 4791 §5.3.2.1 uid")
 def test_a_uid_is_in_a_calendar_once_and_the_answer_names_where(world: Any, event: Any) -> None:
     world.bob.put(FREE + "one.ics", event("one"))
     second = world.bob.put(FREE + "two.ics", event("one"))
@@ -98,6 +104,7 @@ def test_names_are_kept_as_clients_write_them(sqlite_world: Any, event: Any, nam
     assert bob("GET", bob.sync(FREE).hrefs[0]).status == 200
 
 
+@proves("RFC 4918 §9.9")
 def test_moving_keeps_the_object_in_a_calendar_and_between_two(world: Any, event: Any) -> None:
     bob = world.bob
     tag = bob.put(FREE + "one.ics", event("one")).headers["ETag"]
@@ -128,6 +135,7 @@ def test_moving_goes_through_a_tls_proxy_but_not_to_another_server(sqlite_world:
     assert bob("GET", FREE + "two.ics").status == 200
 
 
+@proves("RFC 4918 §9.7.1")
 def test_a_whole_calendar_is_neither_overwritten_nor_deleted(world: Any, event: Any) -> None:
     bob = world.bob
     bob.put(FREE + "one.ics", event("one"))

@@ -9,6 +9,7 @@ import pytest
 from gateway.domain.model import Level, ResourceKind
 from gateway.services import grants, resources
 from gateway.services.limits import Limits
+from tests.compliance import proves
 
 CAL = "{urn:ietf:params:xml:ns:caldav}"
 CS = "{http://calendarserver.org/ns/}"
@@ -51,6 +52,7 @@ def names(reply: Any) -> set[str]:
     return {node.text or "" for node in reply.found(".//D:displayname")}
 
 
+@proves("RFC 3744 §9.4", "RFC 6638 §2.4.2")
 def test_people_and_rooms_are_found_by_name_and_mail_address(people: Any) -> None:
     alice = people.alice
     assert names(search(alice, ("D:displayname", "roo"))) == {"Room"}
@@ -75,6 +77,7 @@ def test_people_and_rooms_are_found_by_name_and_mail_address(people: Any) -> Non
     ]
 
 
+@proves("RFC 3744 §9.4 hidden")
 def test_nobody_finds_what_she_has_no_right_on(people: Any) -> None:
     for dav, known in (
         (people.carol, {"Carol", "Room", "Free", "Großer Beamer"}),
@@ -89,6 +92,7 @@ def test_nobody_finds_what_she_has_no_right_on(people: Any) -> None:
     assert names(search(people.bob, ("D:displayname", "alice"))) == set()  # people are no open book
 
 
+@proves("RFC 3744 §2", "RFC 3744 §4.4")
 def test_a_principal_is_described_and_leads_to_no_other_home(people: Any) -> None:
     reply = people.carol.propfind(
         "/dav/@principals/room/",
@@ -109,6 +113,7 @@ def test_a_principal_is_described_and_leads_to_no_other_home(people: Any) -> Non
     assert people.carol("PROPFIND", "/dav/@principals/room/deep", Depth="0").status == 404
 
 
+@proves("RFC 3744 §9.5")
 def test_the_searchable_properties_are_told(sqlite_world: Any) -> None:
     reply = sqlite_world.bob(
         "REPORT", "/dav/", '<D:principal-search-property-set xmlns:D="DAV:"/>', Depth="0"
@@ -144,6 +149,7 @@ def test_apples_search_takes_words_and_a_context(people: Any) -> None:
     assert find("user", "alice", limit=cut) == set()
 
 
+@proves("RFC 3744 §9.3")
 def test_principal_match_finds_oneself(sqlite_world: Any) -> None:
     body = '<D:principal-match xmlns:D="DAV:"><D:self/><D:prop><D:displayname/></D:prop></D:principal-match>'
     reply = sqlite_world.carol("REPORT", "/dav/", body, Depth="0")
@@ -157,6 +163,7 @@ def expand(dav: Any, path: str, inner: str, **headers: str) -> Any:
     return dav("REPORT", path, f'<D:expand-property xmlns:D="DAV:">{inner}</D:expand-property>', **headers)
 
 
+@proves("RFC 3253 §3.8", "RFC 3744 §5.1")
 def test_expand_property_answers_with_what_lies_behind_an_href(sqlite_world: Any, event: Any) -> None:
     bob = sqlite_world.bob
     bob.put("/dav/bob/free/one.ics", event("one"))

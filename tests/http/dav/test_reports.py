@@ -9,6 +9,7 @@ import pytest
 from icalendar import Calendar as ICalendar
 
 from gateway.services import changes, reading
+from tests.compliance import proves
 
 FREE = "/dav/bob/free/"
 DATA = "{DAV:}propstat/{DAV:}prop/{urn:ietf:params:xml:ns:caldav}calendar-data"
@@ -24,6 +25,7 @@ def names(reply: Any) -> list[str]:
     return sorted(href.rsplit("/", 1)[1] for href in reply.hrefs)
 
 
+@proves("RFC 6578 §3.2", "RFC 6578 §3.4")
 def test_a_token_tells_what_changed_and_what_is_gone(world: Any, event: Any) -> None:
     bob = world.bob
     bob.put(FREE + "one.ics", event("one"))
@@ -40,6 +42,7 @@ def test_a_token_tells_what_changed_and_what_is_gone(world: Any, event: Any) -> 
         assert "404" in found[FREE + gone].findtext("{DAV:}status", "")
 
 
+@proves("RFC 6578 §3.6")
 def test_limited_pages_come_to_the_same_as_one_listing(world: Any, event: Any) -> None:
     bob = world.bob
     for number in range(7):
@@ -91,6 +94,7 @@ def _calendar_id(world: Any, slug: str) -> Any:
     return entry.calendar_id
 
 
+@proves("RFC 6578 §3.2 token")
 def test_a_foreign_expired_or_restored_token_is_refused(world: Any, event: Any) -> None:
     bob = world.bob
     bob.put(FREE + "one.ics", event("one"))
@@ -117,6 +121,7 @@ def test_a_foreign_expired_or_restored_token_is_refused(world: Any, event: Any) 
     assert bob.sync(FREE).status == 207
 
 
+@proves("RFC 4791 §7.9")
 def test_multiget_gives_exact_bytes_and_says_what_is_missing(world: Any, event: Any) -> None:
     bob = world.bob
     ical = event("one", "SUMMARY:a & b < c", "DESCRIPTION:Ä\\n✓")
@@ -234,6 +239,7 @@ QUERIES: dict[str, tuple[str, str]] = {
 }
 
 
+@proves("RFC 4791 §7.8", "RFC 4791 §7.5", "RFC 4791 §9.9")
 def test_queries_find_exactly_what_matches(world: Any, event: Any) -> None:
     fill(world, event)
     got = {name: names(world.bob.query(FREE, inner)) for name, (inner, _) in QUERIES.items()}
@@ -254,6 +260,7 @@ def test_queries_find_exactly_what_matches(world: Any, event: Any) -> None:
         ),
     ],
 )
+@proves("RFC 4791 §7.8 errors")
 def test_a_filter_that_cannot_be_answered_is_refused_by_name(
     sqlite_world: Any, inner: str, condition: str
 ) -> None:
@@ -261,6 +268,7 @@ def test_a_filter_that_cannot_be_answered_is_refused_by_name(
     assert (answer.status, answer.conditions) == (403, {condition})
 
 
+@proves("RFC 4791 §9.6.5")
 def test_expanding_gives_every_instance_in_utc(world: Any, event: Any) -> None:
     override = (
         "END:VEVENT", "BEGIN:VEVENT", "UID:series", "DTSTAMP:20260101T000000Z", "SUMMARY:Moved",
@@ -301,6 +309,7 @@ def test_too_many_instances_are_refused(sqlite_world: Any) -> None:
     assert (answer.status, answer.conditions) == (403, {"max-instances"})
 
 
+@proves("RFC 4791 §9.6.6")
 def test_overrides_out_of_range_are_left_out(sqlite_world: Any) -> None:
     def override(day: int, to: int) -> list[str]:
         return [
@@ -324,6 +333,7 @@ def test_overrides_out_of_range_are_left_out(sqlite_world: Any) -> None:
     assert "RRULE" in data
 
 
+@proves("RFC 4791 §7.6")
 def test_parts_of_objects_are_given_where_asked_for(sqlite_world: Any, event: Any) -> None:
     sqlite_world.bob.put(FREE + "one.ics", event("one", "SUMMARY:Hidden", "LOCATION:Here"))
     comp = (
@@ -338,6 +348,7 @@ def test_parts_of_objects_are_given_where_asked_for(sqlite_world: Any, event: An
     ]  # fmt: skip
 
 
+@proves("RFC 4791 §7.10")
 def test_free_busy_comes_from_the_index(world: Any, event: Any) -> None:
     fill(world, event)
     world.bob.put(
@@ -354,6 +365,7 @@ def test_free_busy_comes_from_the_index(world: Any, event: Any) -> None:
     assert world.bob.report(FREE, "C:free-busy-query", "").status == 400
 
 
+@proves("RFC 3253 §3.6")
 def test_a_report_that_is_not_answered_says_so(sqlite_world: Any) -> None:
     answer = sqlite_world.bob.report(FREE, "D:version-tree", "")
     assert (answer.status, answer.conditions) == (403, {"supported-report"})
