@@ -36,6 +36,8 @@ from gateway.sync.engine import open_engine
 
 _log = structlog.get_logger("gateway.app")
 _LOOP_PROBE_S = 5.0
+_CHORE_ASKS_S = 60.0
+_CHORE_LEASE = timedelta(minutes=10)  # a node that died over a chore keeps the others from it no longer
 _BACKLOG = 512
 _LAST_PORT = 65535
 
@@ -301,16 +303,30 @@ async def _repeat(name: str, every_s: float, deps: Deps, chore: Callable[[Deps],
             if done is not None:
                 deps.metrics.chores.labels(name, "ok").inc()
                 _log.log(20 if done else 10, "chore.done", name=name, count=done)
+            # Not ours now: another node does it, has just done it, or died over it. Asking again is cheap.
+            pause_s = every_s if done is not None else min(every_s, _CHORE_ASKS_S)
         except Exception:  # noqa: BLE001 - a chore must not end the server; it is tried again
             deps.metrics.chores.labels(name, "failed").inc()
             _log.exception("chore.failed", name=name)
-        await asyncio.sleep(every_s)
+            pause_s = every_s
+        await asyncio.sleep(pause_s)
 
 
 def _leased(name: str, owner: str, every_s: float, deps: Deps, chore: Callable[[Deps], int]) -> int | None:
-    lease_for = timedelta(seconds=max(60.0, every_s))
-    claimed = deps.db.write(leases.claim, f"chore:{name}", owner=owner, now=deps.clock(), lease_for=lease_for)
-    return chore(deps) if claimed is not None else None
+    now = deps.clock()
+    held = deps.db.write(
+        leases.claim,
+        f"chore:{name}",
+        owner=owner,
+        now=now,
+        lease_for=_CHORE_LEASE,
+        unless_done_since=now - timedelta(seconds=every_s * 0.9),
+    )
+    if held is None:
+        return None
+    done = chore(deps)
+    deps.db.write(leases.finish, held, now=deps.clock())
+    return done
 
 
 async def _probe_loop(deps: Deps) -> None:

@@ -28,8 +28,9 @@ def running(*, port: int, state: Path, accounts: Sequence[str]) -> Iterator[str 
     """
     named = [part for account in accounts for part in ("--account", account)]
     process = subprocess.Popen(  # noqa: S603 - our own program with our own words
-        command("--google", "--port", str(port), "--state", str(state), *named),
-        stdin=subprocess.DEVNULL,
+        # The pipe closes with this process, however it ends, so that no laboratory is left behind.
+        command("--google", "--port", str(port), "--state", str(state), "--while-stdin-open", *named),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )

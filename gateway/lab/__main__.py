@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -42,6 +43,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         "--redirect-uri", action="append", default=[], help="its redirect address; may be repeated"
     )
     parser.add_argument("--tls", type=Path, metavar="DIR", help="speak https; the authority is DIR/ca.pem")
+    parser.add_argument(
+        "--while-stdin-open", action="store_true", help="end when standard input is closed, too"
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -82,6 +86,13 @@ def _client(arguments: argparse.Namespace, demo: Client) -> Client:
     )
 
 
+def _stop_at_end(stop: asyncio.Event) -> None:
+    """Read what comes in; nothing more means that whoever started us is gone."""
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
+
+
 async def _run(arguments: argparse.Namespace, providers: frozenset[str]) -> None:
     from gateway.lab.app import DEMO_ACCOUNTS, DEMO_CLIENT, MICROSOFT_CLIENT, Laboratory, demo_mailboxes
     from gateway.lab.microsoft.model import Mailbox
@@ -93,6 +104,8 @@ async def _run(arguments: argparse.Namespace, providers: frozenset[str]) -> None
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if arguments.while_stdin_open:
+        loop.add_reader(sys.stdin.fileno(), _stop_at_end, stop)
     try:
         address = await laboratory.start(host=arguments.host, port=arguments.port, tls=arguments.tls)
         accounts = _accounts(arguments.account)
