@@ -71,8 +71,9 @@ class Reply:
 
     @property
     def conditions(self) -> set[str]:
-        """Return the preconditions of a DAV error body."""
-        return {child.tag.partition("}")[2] for child in self.xml} - {"message"}
+        """Return the preconditions of a DAV error body, or of one inside an answer per property."""
+        errors = self.xml.iter("{DAV:}error")
+        return {child.tag.partition("}")[2] for error in errors for child in error} - {"message"}
 
     @property
     def message(self) -> str:

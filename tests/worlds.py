@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.domain.conditional import ANY, Condition
 from gateway.domain.model import Calendar, CalendarObject, Change, ConflictPolicy, ResourceKind, Window
-from gateway.services import changes, imports, objects, prepare, resources
+from gateway.services import changes, imports, objects, prepare, relocation, resources
 from gateway.services.imports import ImportReport
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin, PutResult
@@ -111,17 +111,27 @@ class World:
         )
 
     def move(self, source: Calendar, href: str, target: Calendar, target_href: str, **fields: Any) -> bool:
-        return self.db.write(
-            objects.move,
-            source.id,
-            href,
-            target.id,
-            target_href,
+        """Move an object; return whether one was overwritten."""
+        return self._relocate(relocation.move, source, href, target, target_href, **fields).is_overwritten
+
+    def copy(
+        self, source: Calendar, href: str, target: Calendar, target_href: str, **fields: Any
+    ) -> relocation.Relocated:
+        return self._relocate(relocation.copy, source, href, target, target_href, **fields)
+
+    def _relocate(
+        self, how: Any, source: Calendar, href: str, target: Calendar, target_href: str, **fields: Any
+    ) -> relocation.Relocated:
+        done: relocation.Relocated = self.db.write(
+            how,
+            relocation.Place(calendar_id=source.id, href=href),
+            relocation.Place(calendar_id=target.id, href=target_href),
             origin=ORIGIN,
             now=self.now,
             limits=self.limits,
             **fields,
         )
+        return done
 
     def load(self, calendar: Calendar, data: bytes, **fields: Any) -> ImportReport:
         """Import a file."""

@@ -1,12 +1,14 @@
-"""Calendar objects: put, delete, move and read, each with its number in the same transaction.
+"""Calendar objects: put and delete, each with its number in the same transaction.
 
 ``prepare`` does what costs time (parsing, expanding) outside any transaction; ``put`` and its
 neighbours do the rest under the calendar's lock, so that preconditions, the conflict check and the
-change are one step.
+change are one step. What each change leaves in the log is in ``object_log``; moves and copies are in
+``relocation``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,43 +16,43 @@ from gateway.domain.conditional import ANY, Condition
 from gateway.domain.errors import (
     InvalidName,
     NotFound,
-    PreconditionFailed,
     UidConflict,
-    UnsupportedComponent,
 )
 from gateway.domain.model import (
     Calendar,
     CalendarId,
     CalendarObject,
-    Change,
     ClashReport,
-    Classification,
     ConflictPolicy,
     ObjectId,
-    PrincipalId,
 )
 from gateway.services import conflicts
 from gateway.services.limits import Limits
 from gateway.services.masks import CLASS_SEQ
-from gateway.services.prepare import Prepared, columns, etag_of, longest_s, refresh, reread, span_columns
+from gateway.services.object_log import Origin, log, note_visibility, remove
+from gateway.services.prepare import Prepared, columns, etag_of, longest_s, refresh
 from gateway.store import calendar_properties
 from gateway.store import calendars as calendar_store
-from gateway.store import changes as change_store
-from gateway.store import links as link_store
 from gateway.store import objects as object_store
 from gateway.store import occurrences as occurrence_store
-from gateway.store.changes import MASKED
 from gateway.store.database import Transaction
 
+__all__ = [
+    "MAX_HREF_BYTES",
+    "Origin",
+    "PutResult",
+    "check_href",
+    "delete",
+    "expire_holds",
+    "expire_holds_of",
+    "guard_slots",
+    "lock",
+    "lock_all",
+    "put",
+    "store",
+]
+
 MAX_HREF_BYTES = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Who writes: for people, the log and the rights to an object's text; it decides nothing else."""
-
-    label: str
-    principal_id: PrincipalId | None = None
 
 
 _EXPIRY = Origin(label="expiry")
@@ -105,7 +107,7 @@ def put(
     met = object_store.met_by_write(tx, calendar_id, href=href, uid=uid, now=now)
     for one in met:
         if one.is_over(now):
-            _remove(tx, one, origin=_EXPIRY, now=now)
+            remove(tx, one, origin=_EXPIRY, now=now)
     there = [one for one in met if not one.is_over(now)]
     existing = next((one for one in there if one.href == href), None)
     condition.check(existing.etag if existing else None)
@@ -149,7 +151,7 @@ def store(
     seq = calendar_store.bump(tx, calendar.id, longest_s=longest_s(prepared))
     values = columns(prepared, etag=etag, seq=seq, now=now)
     if existing is None:
-        _note_visibility(tx, calendar.id, href, seq, prepared.parsed.classification)
+        note_visibility(tx, calendar.id, href, seq, prepared.parsed.classification)
         object_id = object_store.insert_one(
             tx,
             values
@@ -178,7 +180,7 @@ def store(
         is_new=existing is None,
         until=now + limits.booking_window,
     )
-    _log(tx, calendar.id, seq, href, prepared.parsed.uid, op="put", etag=etag, origin=origin, now=now)
+    log(tx, calendar.id, seq, href, prepared.parsed.uid, op="put", etag=etag, origin=origin, now=now)
     return PutResult(etag=etag, seq=seq, is_created=existing is None, is_changed=True, clashes=clashes)
 
 
@@ -202,64 +204,14 @@ def delete(
     condition.check(existing.etag if existing else None)
     if existing is None:
         raise NotFound("There is no such calendar object.")
-    return _remove(tx, existing, origin=origin, now=now)
-
-
-def move(
-    tx: Transaction,
-    source_id: CalendarId,
-    href: str,
-    target_id: CalendarId,
-    target_href: str,
-    *,
-    origin: Origin,
-    now: datetime,
-    limits: Limits,
-    is_overwrite: bool = False,
-    condition: Condition = ANY,
-) -> bool:
-    """Rename an object, in its calendar or into another one; return whether one was overwritten.
-
-    Raises:
-        NotFound: there is no such object or calendar.
-        PreconditionFailed: it has changed, or the target exists and may not be overwritten.
-        UidConflict: the target calendar has the UID under another href.
-        Clash: the time is taken in the target calendar.
-    """
-    check_href(target_href)
-    locked = calendar_store.lock(tx, source_id, target_id)
-    if source_id not in locked or target_id not in locked:
-        raise NotFound("The calendar is gone.")
-    target = locked[target_id]
-    moved = object_store.by_href(tx, source_id, href)
-    condition.check(moved.etag if moved else None)
-    if moved is None:
-        raise NotFound("There is no such calendar object.")
-    if (source_id, href) == (target_id, target_href):
-        return False
-    expire_holds(tx, target, now=now)
-    replaced = object_store.by_href(tx, target_id, target_href)
-    if replaced is not None and not is_overwrite:
-        raise PreconditionFailed("There is an object at the destination already.")
-    holder = object_store.by_uid(tx, target_id, moved.uid) if source_id != target_id else None
-    if holder is not None and holder.href != target_href:
-        raise UidConflict(holder.href)
-    if moved.component not in target.components:
-        raise UnsupportedComponent(moved.component, target.components)
-    if replaced is not None:
-        _remove(tx, replaced, origin=origin, now=now)
-    if source_id == target_id:
-        _rename(tx, moved, target_href, origin=origin, now=now)
-    else:
-        _transfer(tx, moved, target, target_href, origin=origin, now=now, limits=limits)
-    return replaced is not None
+    return remove(tx, existing, origin=origin, now=now)
 
 
 def expire_holds(tx: Transaction, calendar: Calendar, *, now: datetime) -> int:
     """Delete the holds of a locked calendar whose time is over; return how many."""
     over = object_store.expired(tx, calendar.id, now)
     for hold in over:
-        _remove(tx, hold, origin=_EXPIRY, now=now)
+        remove(tx, hold, origin=_EXPIRY, now=now)
     return len(over)
 
 
@@ -296,6 +248,11 @@ def lock(tx: Transaction, calendar_id: CalendarId) -> Calendar:
     return found
 
 
+def lock_all(tx: Transaction, calendar_ids: Iterable[CalendarId]) -> None:
+    """Lock calendars, in an order in which no two writers wait for each other; missing ones are left out."""
+    calendar_store.lock(tx, *calendar_ids)
+
+
 def guard_slots(
     tx: Transaction,
     calendar: Calendar,
@@ -324,94 +281,3 @@ def guard_slots(
         occurrence_store.guard(tx, calendar.id, object_id, spans, is_strict=is_strict, is_new=is_new)
     elif not is_new:
         occurrence_store.release(tx, object_id)
-
-
-def _remove(tx: Transaction, stored: CalendarObject, *, origin: Origin, now: datetime) -> int:
-    seq = calendar_store.bump(tx, stored.calendar_id)
-    object_store.delete_one(tx, stored.id)
-    _log_gone(tx, stored, seq, origin=origin, now=now)
-    return seq
-
-
-def _rename(tx: Transaction, moved: CalendarObject, href: str, *, origin: Origin, now: datetime) -> None:
-    last = calendar_store.bump(tx, moved.calendar_id, by=2)
-    object_store.update_one(tx, moved.id, {"href": href, "seq": last, "modified_at_utc": now})
-    _note_visibility(tx, moved.calendar_id, href, last, moved.classification)
-    _log_gone(tx, moved, last - 1, origin=origin, now=now)
-    _log(tx, moved.calendar_id, last, href, moved.uid, op="put", etag=moved.etag, origin=origin, now=now)
-
-
-def _transfer(
-    tx: Transaction,
-    moved: CalendarObject,
-    target: Calendar,
-    href: str,
-    *,
-    origin: Origin,
-    now: datetime,
-    limits: Limits,
-) -> None:
-    # The row moves in place: its history (creator, revision) stays with the object.
-    prepared = reread(moved, target)
-    spans = prepared.expansion.occurrences
-    policy = target.resource.policy
-    conflicts.check(tx, target, spans, policy=policy, object_id=moved.id, now=now, limits=limits)
-    gone = calendar_store.bump(tx, moved.calendar_id)
-    seq = calendar_store.bump(tx, target.id, longest_s=longest_s(prepared))
-    values = span_columns(prepared) | {
-        "calendar_id": target.id,
-        "href": href,
-        "seq": seq,
-        "modified_at_utc": now,
-    }
-    object_store.update_one(tx, moved.id, values)
-    occurrence_store.replace(tx, target.id, moved.id, spans)
-    is_strict = policy is ConflictPolicy.REFUSE
-    guard_slots(tx, target, moved.id, prepared, is_strict=is_strict, until=now + limits.booking_window)
-    _note_visibility(tx, target.id, href, seq, moved.classification)
-    _log_gone(tx, moved, gone, origin=origin, now=now)
-    _log(tx, target.id, seq, href, moved.uid, op="put", etag=moved.etag, origin=origin, now=now)
-
-
-def _note_visibility(
-    tx: Transaction, calendar_id: CalendarId, href: str, seq: int, classification: Classification
-) -> None:
-    """Note where a name that readers knew as public now stands for a masked object, or the other way.
-
-    A reader of a masked view could not be told so by the newest line of the name alone.
-    """
-    was_masked = change_store.was_masked(tx, calendar_id, href)
-    if was_masked is not None and was_masked != bool(classification):
-        calendar_properties.put(tx, calendar_id, None, CLASS_SEQ, str(seq))
-
-
-def _log_gone(tx: Transaction, gone: CalendarObject, seq: int, *, origin: Origin, now: datetime) -> None:
-    # A tombstone remembers whether the object was masked, so that nobody learns the name of one.
-    mark = f"{MASKED}{gone.creator_id or 0}" if gone.classification else None
-    _log(tx, gone.calendar_id, seq, gone.href, gone.uid, op="delete", etag=mark, origin=origin, now=now)
-
-
-def _log(
-    tx: Transaction,
-    calendar_id: CalendarId,
-    seq: int,
-    href: str,
-    uid: str,
-    *,
-    op: str,
-    etag: str | None,
-    origin: Origin,
-    now: datetime,
-) -> None:
-    line = Change(
-        calendar_id=calendar_id,
-        seq=seq,
-        href=href,
-        uid=uid,
-        op=op,
-        etag=etag,
-        origin=origin.label,
-        at_utc=now,
-    )
-    change_store.append(tx, [line])
-    link_store.wake(tx, calendar_id)

@@ -20,14 +20,15 @@ from gateway.domain.model import Principal
 from gateway.services import masks
 from gateway.services.handle import Handle
 from plugins.radicale import (
+    add_member,
     configuration,
     delete,
     get,
     mkcalendar,
-    move,
     propfind,
     proppatch,
     put,
+    relocate,
     report,
     seams,
 )
@@ -40,7 +41,7 @@ from plugins.radicale.storage import Storage
 
 log = structlog.get_logger(__name__)
 
-ALLOW = "OPTIONS, GET, HEAD, PUT, DELETE, MOVE, PROPFIND, PROPPATCH, REPORT, MKCALENDAR, MKCOL"
+ALLOW = "OPTIONS, GET, HEAD, PUT, POST, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, REPORT, MKCALENDAR, MKCOL"
 RadicaleAnswer = tuple[int, dict[str, str], bytes | None, None]
 Method = Callable[[Request], Answer]
 
@@ -90,7 +91,11 @@ class CalgateApplication(Application):
 
     def do_MOVE(self, *call: Any) -> RadicaleAnswer:  # noqa: N802 - as above
         """Answer MOVE."""
-        return self._serve(move.handle, *call)
+        return self._serve(relocate.move, *call)
+
+    def do_COPY(self, *call: Any) -> RadicaleAnswer:  # noqa: N802 - as above
+        """Answer COPY."""
+        return self._serve(relocate.copy, *call)
 
     def do_MKCALENDAR(self, *call: Any) -> RadicaleAnswer:  # noqa: N802 - as above
         """Answer MKCALENDAR."""
@@ -101,8 +106,8 @@ class CalgateApplication(Application):
         return self._serve(mkcalendar.handle, *call)
 
     def do_POST(self, *call: Any) -> RadicaleAnswer:  # noqa: N802 - as above
-        """Refuse POST: there is nothing to post to."""
-        return self._serve(_not_allowed, *call)
+        """Answer POST: it adds an object to a calendar."""
+        return self._serve(add_member.handle, *call)
 
     def do_OPTIONS(self, *call: Any) -> RadicaleAnswer:  # noqa: N802 - as above
         """Say what there is; the door answers before, this is for Radicale's own server."""
@@ -191,7 +196,3 @@ def refuse(found: list[str], path: Path) -> None:
     """
     if found:
         raise GatewayError(f"CalDAV cannot start with {path}: {' '.join(found)}")
-
-
-def _not_allowed(_request: Request) -> Answer:
-    raise Problem(405, "There is nothing to post to here.", headers={"Allow": ALLOW})

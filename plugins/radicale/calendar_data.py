@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from gateway.domain.content_lines import fold
 from gateway.domain.errors import TooManyInstances
 from gateway.domain.ical import ParsedObject, parse_object
+from gateway.domain.jcal import MEDIA_TYPE, to_jcal
 from gateway.domain.line_tree import LineComponent, read_tree
 from gateway.domain.model import Window
 from gateway.domain.recurrence import Instance, iter_instances
@@ -42,6 +43,7 @@ class CalendarData:
     expand: Window | None = None
     limit_set: Window | None = None
     comp: ET.Element | None = None
+    is_jcal: bool = False
     written: int = 0
 
     @classmethod
@@ -51,16 +53,23 @@ class CalendarData:
         Raises:
             Problem: 403 with the precondition of RFC 4791 §7.8 where it cannot be done.
         """
-        kind = node.get("content-type", "text/calendar").lower()
-        if kind != "text/calendar" or node.get("version", "2.0") != "2.0":
-            raise Problem(403, "Calendar data is text/calendar 2.0 here.", "<C:supported-calendar-data/>")
+        kind = node.get("content-type", "text/calendar").strip().lower()
+        if kind not in {"text/calendar", MEDIA_TYPE} or node.get("version", "2.0") != "2.0":
+            raise Problem(
+                403,
+                f"Calendar data is text/calendar or {MEDIA_TYPE} here, version 2.0.",
+                "<C:supported-calendar-data/>",
+            )
         expand, limit_set = node.find(caldav("expand")), node.find(caldav("limit-recurrence-set"))
+        if (free_busy := node.find(caldav("limit-freebusy-set"))) is not None:
+            read_window(free_busy)  # it limits VFREEBUSY components, and none are stored
         return cls(
             zone=ZoneInfo(zone),
             limit=limit,
             expand=read_window(expand) if expand is not None else None,
             limit_set=read_window(limit_set) if limit_set is not None else None,
             comp=node.find(caldav("comp")),
+            is_jcal=kind == MEDIA_TYPE,
         )
 
     def element(self, ical: bytes) -> str:
@@ -73,6 +82,9 @@ class CalendarData:
         if self.comp is not None:
             tree = read_tree(_Bytes(data))
             data = b"".join(_partial(tree, self.comp))
+        if self.is_jcal:
+            inner = text(to_jcal(data).decode())
+            return f'<C:calendar-data content-type="{MEDIA_TYPE}" version="2.0">{inner}</C:calendar-data>'
         # A bare CR would not survive an XML parser.
         return (
             f"<C:calendar-data>{text(data.decode('utf-8-sig')).replace(chr(13), '&#13;')}</C:calendar-data>"

@@ -30,6 +30,7 @@ def handle(request: Request) -> Answer:
 
 
 def _delete(tx: Transaction, request: Request, slug: str, name: str) -> None:
+    request.check_if(tx)
     entry = request.entry_for_write(tx, slug)
     view = View.of(tx, request.principal, entry)
     found = view.find(tx, name)

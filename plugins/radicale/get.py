@@ -11,6 +11,7 @@ from typing import IO
 from gateway.domain.content_lines import PRODID, escape_text, write
 from gateway.domain.model import Calendar
 from gateway.services import reading
+from plugins.radicale import content
 from plugins.radicale.problems import Answer, Problem, not_found
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
@@ -34,6 +35,7 @@ def handle(request: Request) -> Answer:
         view = View.of(tx, request.principal, entry)
         if target.name is None:
             return _calendar(request, view)
+        request.check_if(tx, is_write=False)
         found = view.find(tx, target.name)
         if found is None:
             raise not_found("There is no such calendar object.")
@@ -44,9 +46,10 @@ def handle(request: Request) -> Answer:
             "Cache-Control": "private, no-cache",
         }
         if _is_known(request, etag):
-            return Answer(304, headers)
-        body = view.ical_of(found)
-    return Answer(200, headers | {"Content-Type": f"{_TYPE}; component={found.component}"}, body)
+            shown = content.etag_as(etag, is_jcal=content.wants_jcal(request))
+            return Answer(304, headers | content.vary() | {"ETag": shown})
+        ical = view.ical_of(found)
+    return content.answer(request, 200, ical, found.component, headers)
 
 
 def _is_known(request: Request, etag: str) -> bool:
@@ -65,8 +68,7 @@ def _is_known(request: Request, etag: str) -> bool:
 def _calendar(request: Request, view: View) -> Answer:
     tx = request.session.tx
     calendar = reading.calendar(tx, view.entry.calendar_id)
-    # The state of the view and not of the bytes: their order does not matter to anybody.
-    etag = f'"{view.token(calendar)}"'
+    etag = view.calendar_etag(calendar)
     headers = {"ETag": etag, "Content-Type": _TYPE, "Cache-Control": "private, no-cache"}
     if _is_known(request, etag):
         return Answer(304, headers)

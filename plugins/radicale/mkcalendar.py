@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
 
 from gateway.domain.errors import AlreadyExists, GatewayError
 from gateway.domain.timezone import known_zone
 from gateway.services import Transaction, access, calendar_properties, resources
 from gateway.services.calendars import set_components
+from plugins.radicale.mkcol_response import RefusedProperties
 from plugins.radicale.names import caldav, dav
 from plugins.radicale.problems import Answer, Problem, forbidden
 from plugins.radicale.proppatch import Changes, as_xml, is_protected, plain_fields, read_changes
@@ -32,16 +34,37 @@ def handle(request: Request) -> Answer:
     if not request.handle.settings.personal_calendars:
         raise forbidden("People do not make calendars of their own here.", "bind", request.home_href)
     changes = _wanted(request)
-    components, zone = _components(changes.pop(_SET, None)), _zone(changes)
+    asked = tuple(changes)
+    try:
+        components, zone = _components(changes.pop(_SET, None)), _zone(changes)
+        _check_protected(changes)
+    except _Refused as refusal:
+        raise _told(request, refusal, asked) from None
+    request.handle.db.write(_make, request, target.slug, changes, components, zone)
+    return Answer(201, {"Cache-Control": "no-cache"})
+
+
+class _Refused(Exception):
+    """These properties cannot be set so."""
+
+    def __init__(self, names: Sequence[str], message: str, condition: str) -> None:
+        self.names, self.condition = names, condition
+        super().__init__(message)
+
+
+def _check_protected(changes: Changes) -> None:
     refused = [name for name in changes if is_protected(name)]
     if refused:
-        raise Problem(
-            403,
+        raise _Refused(
+            refused,
             f"The calendar was not made: {', '.join(sorted(refused))} cannot be set.",
             "<D:cannot-modify-protected-property/>",
         )
-    request.handle.db.write(_make, request, target.slug, changes, components, zone)
-    return Answer(201, {"Cache-Control": "no-cache"})
+
+
+def _told(request: Request, refusal: _Refused, asked: Iterable[str]) -> RefusedProperties:
+    others = [name for name in asked if name not in refusal.names]
+    return RefusedProperties(request.method, refusal.names, others, refusal.condition, str(refusal))
 
 
 def _wanted(request: Request) -> Changes:
@@ -57,7 +80,8 @@ def _wanted(request: Request) -> Changes:
     kind = changes.pop(_TYPE, None)
     kinds = {child.tag for child in kind} if kind is not None else set()
     if not is_calendar and caldav("calendar") not in kinds:
-        raise Problem(403, "Only calendars can be made here.", "<D:valid-resourcetype/>")
+        refusal = _Refused([_TYPE], "Only calendars can be made here.", "<D:valid-resourcetype/>")
+        raise _told(request, refusal, changes)
     return changes
 
 
@@ -67,10 +91,8 @@ def _components(node: ET.Element | None) -> tuple[str, ...]:
     names = [(child.get("name") or "").upper() for child in node]
     kept = tuple(name for name in _COMPONENTS if name in names)
     if not kept:
-        raise Problem(
-            403,
-            f"A calendar takes {', '.join(_COMPONENTS)}.",
-            "<C:supported-calendar-component/>",
+        raise _Refused(
+            [_SET], f"A calendar takes {', '.join(_COMPONENTS)}.", "<C:supported-calendar-component/>"
         )
     return kept
 
@@ -88,7 +110,8 @@ def _zone(changes: Changes) -> str | None:
         return None
     found = known_zone(tzid)
     if found is None:
-        raise Problem(403, "This time zone is not known; use an IANA name.", "<C:valid-calendar-data/>")
+        given = [_ZONE_ID if by_name is not None else _ZONE]
+        raise _Refused(given, "This time zone is not known; use an IANA name.", "<C:valid-calendar-data/>")
     return found.key
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from gateway.domain.content_lines import PRODID, write
-from gateway.domain.model import Calendar, Window
+from gateway.domain.model import Calendar, Level, Window
 from gateway.domain.timezone import vtimezone_lines
 from plugins.radicale import access_control, principal_nodes, quota, supported
 from plugins.radicale.names import APPLE, CALSERVER, caldav, dav, text
@@ -113,6 +113,12 @@ def _description(node: CalendarNode) -> str | None:
     return text(description) if description else None
 
 
+def _add_member(node: CalendarNode) -> str | None:
+    """Return where to POST new objects (RFC 5995 §3.2.1): the calendar itself, for who may write in it."""
+    entry = node.view.entry
+    return _href(node.request.calendar_href(entry.slug)) if entry.level >= Level.WRITE else None
+
+
 def _components(node: CalendarNode) -> str:
     names = ("VEVENT",) if node.view.is_busy_only else node.calendar.components
     return "".join(f'<C:comp name="{name}"/>' for name in names)
@@ -143,6 +149,7 @@ CALENDAR: Mapping[str, Callable[[CalendarNode], str | None]] = {
     dav("quota-used-bytes"): lambda node: quota.used_by_calendar(node.request, node.view),
     dav("quota-available-bytes"): lambda node: quota.available(node.request),
     dav("sync-token"): _token,
+    dav("add-member"): _add_member,
     dav("getcontenttype"): lambda _node: "text/calendar; charset=utf-8",
     f"{{{CALSERVER}}}getctag": _token,
     COLOR: _color,

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.services import calendar_properties, reading
 from gateway.services.access import HomeEntry
 from gateway.services.reading import Summary
-from plugins.radicale import multistatus, object_properties, principal_nodes, properties
+from plugins.radicale import multistatus, object_properties, preferences, principal_nodes, properties
 from plugins.radicale.names import dav, element
 from plugins.radicale.principal_nodes import PRINCIPAL, Known, PrincipalNode
 from plugins.radicale.problems import Answer, Problem, not_found
@@ -61,19 +61,19 @@ def handle(request: Request) -> Answer:
         raise Problem(403, "Ask with Depth 0 or 1.", "<D:propfind-finite-depth/>")
     if depth not in {"0", "1"}:
         raise Problem(400, "Depth is 0 or 1.")
-    # RFC 8144: the members without the collection itself.
-    has_root = "depth-noroot" not in (request.header("Prefer") or "")
-    is_minimal = "return=minimal" in (request.header("Prefer") or "") or request.header("Brief") == "t"
+    liked = preferences.of(request)
     with request.session.reading():
         found = responses(
             request,
             request.target,
             wanted,
             is_deep=depth == "1",
-            has_root=has_root,
-            is_minimal=is_minimal,
+            has_root=not liked.has_no_root,
+            is_minimal=liked.is_minimal,
         )
-        return multistatus.answer(found)
+        answer = multistatus.answer(found)
+    answer.headers |= liked.headers
+    return answer
 
 
 def responses(

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 
 from gateway.domain.errors import InvalidInput
 from gateway.services import Transaction, access, calendar_properties, resources
-from plugins.radicale import multistatus, properties
+from plugins.radicale import multistatus, preferences, properties
 from plugins.radicale.names import dav, element, text
 from plugins.radicale.problems import Answer, Problem, forbidden, not_found
 from plugins.radicale.properties import COLOR, DESCRIPTION, DISPLAY_NAME
@@ -44,6 +44,9 @@ def handle(request: Request) -> Answer:
         request.handle.db.write(_store, request, entry.slug, changes)
     except InvalidInput as error:
         raise forbidden(str(error)) from None
+    liked = preferences.of(request)
+    if liked.is_minimal:
+        return Answer(204, liked.headers)
     return _answer(request, changes, dict.fromkeys(changes, (200, "")))
 
 
@@ -87,6 +90,7 @@ def plain_fields(changes: Changes) -> dict[str, str]:
 
 
 def _store(tx: Transaction, request: Request, slug: str, changes: Changes) -> None:
+    request.check_if(tx)
     entry = access.resolve(tx, request.principal, slug, face=FACE)
     if entry is None:
         raise not_found("There is no such calendar in your home.")

@@ -8,6 +8,7 @@ from gateway.services import Transaction, objects, reading
 from gateway.services.access import HomeEntry
 from gateway.services.objects import PutResult
 from gateway.services.prepare import Prepared, prepare
+from plugins.radicale import preferences, representation
 from plugins.radicale.clashes import clash_problem, warning_headers
 from plugins.radicale.problems import Answer, Problem, forbidden
 from plugins.radicale.requests import Request
@@ -27,20 +28,29 @@ def handle(request: Request) -> Answer:
             "A whole calendar is never overwritten; send single objects, or use `calgate import`.",
             headers={"Allow": "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD"},
         )
-    entry = request.require_write()
+    return store(request, request.require_write(), name)
+
+
+def store(request: Request, entry: HomeEntry, name: str) -> Answer:
+    """Store the body of a request under a name."""
     _check_type(request)
     data = _data(request)
     now = request.handle.clock()
     prepared = prepare(data, entry.calendar, limits=request.handle.limits, now=now)
+    wanted = preferences.of(request)
     try:
         result = request.handle.db.write(_store, request, entry.slug, name, prepared)
     except Clash as clash:
         raise clash_problem(request, entry, clash) from None
+    except PreconditionFailed as error:
+        return representation.after_refusal(request, wanted, error, entry, name)
     headers = {"ETag": result.etag, **warning_headers(result.clashes)}
-    return Answer(201 if result.is_created else 204, headers)
+    answer = Answer(201 if result.is_created else 204, headers)
+    return representation.after_write(request, wanted, answer, entry, name)
 
 
 def _store(tx: Transaction, request: Request, slug: str, name: str, prepared: Prepared) -> PutResult:
+    request.check_if(tx)
     entry = request.entry_for_write(tx, slug)
     _check_hidden(tx, request.principal, entry, name)
     try:

@@ -9,6 +9,7 @@ from gateway.services import reading
 from plugins.radicale import (
     expand_property,
     freebusy_report,
+    preferences,
     principal_reports,
     report_multiget,
     report_query,
@@ -62,4 +63,6 @@ def handle(request: Request) -> Answer:
         tx = request.session.tx
         view = View.of(tx, request.principal, entry)
         calendar = reading.calendar(tx, entry.calendar_id)
-        return method(Report(request=request, root=root, view=view, calendar=calendar))
+        answer = method(Report(request=request, root=root, view=view, calendar=calendar))
+    answer.headers |= preferences.of(request).headers
+    return answer

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.domain.model import Calendar, CalendarObject
 from gateway.services import Transaction
 from gateway.services.reading import Summary
-from plugins.radicale import object_properties
+from plugins.radicale import object_properties, preferences
 from plugins.radicale.calendar_data import CalendarData
 from plugins.radicale.names import caldav, dav
 from plugins.radicale.problems import Problem
@@ -69,8 +69,7 @@ class Report:
     def renderer(self) -> Callable[[Summary, str], str]:
         """Return what writes the response of one object without calendar data."""
         names = self.names()
-        prefer = self.request.header("Prefer") or ""
-        if "return=minimal" in prefer or self.request.header("Brief") == "t":
+        if preferences.of(self.request).is_minimal:
             names = [name for name in names if name in object_properties.NAMES]
         return object_properties.renderer(self.request, self.view, names)
 

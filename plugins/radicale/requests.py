@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import unquote
@@ -15,19 +15,22 @@ from defusedxml.ElementTree import fromstring
 from radicale.app.base import Access
 
 from gateway.domain.conditional import Condition
-from gateway.domain.errors import Forbidden, NotFound
+from gateway.domain.errors import Forbidden, NotFound, PreconditionFailed
 from gateway.domain.model import Level, Principal
-from gateway.services import Transaction, access
+from gateway.services import Transaction, access, objects, reading
 from gateway.services.access import HomeEntry
 from gateway.services.handle import Handle
 from gateway.services.objects import Origin
+from plugins.radicale import if_header
 from plugins.radicale.problems import Problem, forbidden, not_found, quote_segment
 from plugins.radicale.session import FACE, Session
+from plugins.radicale.view import View
 
 MAX_XML_BYTES = 4 * 1024 * 1024  # a multiget of some thousand hrefs
 MAX_XML_DEPTH = 40
 MAX_XML_ELEMENTS = 50_000
 PRINCIPALS = "@principals"  # no login begins with an @
+JCAL_MARK = "-jcal"  # ends the entity tag of an object's other representation
 _TAG = re.compile(r'\s*((?:W/)?"[^"]*"|\*|[^\s,"]+)\s*(?:,|$)')
 
 
@@ -145,6 +148,17 @@ class Request:
         path = f"/{self.principal.login}/{target.slug}/"
         return bool(Access(self.rights, self.principal.login, self.user_groups, path).check(permission))
 
+    def entry_for_read(self, tx: Transaction, slug: str) -> HomeEntry:
+        """Return the calendar with its rights as they are inside a write that reads it.
+
+        Raises:
+            NotFound: it is gone from her home.
+        """
+        found = access.resolve(tx, self.principal, slug, face=FACE)
+        if found is None:
+            raise NotFound("There is no such calendar in your home.")
+        return found
+
     def entry_for_write(self, tx: Transaction, slug: str) -> HomeEntry:
         """Return the calendar with its rights as they are inside a write.
 
@@ -152,9 +166,7 @@ class Request:
             NotFound: it is gone from her home.
             Forbidden: she may not write in it any more.
         """
-        found = access.resolve(tx, self.principal, slug, face=FACE)
-        if found is None:
-            raise NotFound("There is no such calendar in your home.")
+        found = self.entry_for_read(tx, slug)
         if found.level < Level.WRITE:
             raise Forbidden("You may read this calendar, not change it.")
         return found
@@ -166,6 +178,54 @@ class Request:
         return Condition(
             if_match=_tags(self.header("If-Match")), if_none_match=_tags(self.header("If-None-Match"))
         )
+
+    def check_if(self, tx: Transaction, *, also: Target | None = None, is_write: bool = True) -> None:
+        """Compare the If header with what is there now, as this person sees it.
+
+        In a write the calendars that it names are locked first, ``also`` the other one of a move or copy,
+        so that what is compared is what will be changed.
+
+        Raises:
+            PreconditionFailed: no list of the header holds.
+            Problem: 400, the header cannot be read.
+        """
+        header = self.header("If")
+        if header is None:
+            return
+        lists = if_header.read(header)
+        targets = {one.href: self._named(one.href) for one in lists}
+        slugs = {target.slug for target in (*targets.values(), self.target, also) if target is not None}
+        entries = {
+            slug: access.resolve(tx, self.principal, slug, face=FACE) for slug in slugs if slug is not None
+        }
+        if is_write:
+            objects.lock_all(tx, [entry.calendar_id for entry in entries.values() if entry is not None])
+        etags = {href: self._etag(tx, target, entries) for href, target in targets.items()}
+        if not if_header.holds(lists, lambda href: etags[href]):
+            raise PreconditionFailed
+
+    def _named(self, href: str | None) -> Target | None:
+        """Return what a resource tag names in this person's home, None for anything else."""
+        if href is None:
+            return self.target
+        path = path_of(href, self.prefix)
+        try:
+            target = Target.of(path) if path is not None else None
+        except Problem:
+            return None
+        return target if target is not None and target.login == self.principal.login else None
+
+    def _etag(
+        self, tx: Transaction, target: Target | None, entries: Mapping[str, HomeEntry | None]
+    ) -> str | None:
+        entry = entries.get(target.slug) if target is not None and target.slug is not None else None
+        if entry is None or target is None:
+            return None
+        view = View.of(tx, self.principal, entry)
+        if target.name is None:
+            return view.calendar_etag(reading.calendar(tx, entry.calendar_id))
+        found = view.find(tx, target.name)
+        return view.etag_of(found) if found is not None else None
 
     def body(self) -> bytes:
         """Return the whole body."""
@@ -196,7 +256,8 @@ class Request:
 def _tags(header: str | None) -> tuple[str, ...] | None:
     if header is None:
         return None
-    return tuple(match[1] for match in _TAG.finditer(header)) or ("",)
+    # One resource, two representations: a write on the one is a write on the other.
+    return tuple(match[1].replace(f'{JCAL_MARK}"', '"') for match in _TAG.finditer(header)) or ("",)
 
 
 def _bound(root: ET.Element) -> None:

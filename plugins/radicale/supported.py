@@ -24,8 +24,8 @@ _REPORTS = {
 _ANYWHERE = ("OPTIONS", "GET", "HEAD", "PROPFIND", "PROPPATCH", "REPORT")
 METHODS = {
     "folder": _ANYWHERE,
-    "calendar": _ANYWHERE,
-    "object": (*_ANYWHERE, "PUT", "DELETE", "MOVE"),
+    "calendar": (*_ANYWHERE, "POST"),
+    "object": (*_ANYWHERE, "PUT", "DELETE", "COPY", "MOVE"),
     "principal": ("OPTIONS", "PROPFIND", "REPORT"),
 }
 

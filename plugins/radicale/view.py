@@ -143,6 +143,10 @@ class View:
         text += self._suffix
         return text if listed_above is None else f"{text}:listing-{listed_above}"
 
+    def calendar_etag(self, calendar: Calendar) -> str:
+        """Return the entity tag of the whole calendar: that of its state, as bytes may come in any order."""
+        return f'"{self.token(calendar)}"'
+
     def read_token(self, tx: Transaction, calendar: Calendar, token: str) -> tuple[str, int | None]:
         """Return the token of the change log and where a listing in pages began, from a token of ours.
 

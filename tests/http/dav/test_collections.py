@@ -238,6 +238,26 @@ def test_extended_mkcol_makes_calendars_only(world: Any) -> None:
         assert (answer.status, answer.conditions) == (403, {"valid-resourcetype"})
 
 
+@proves("RFC 5689 §5.1", "RFC 4791 §9.3")
+def test_what_kept_a_calendar_from_being_made_is_told_per_property(sqlite_world: Any) -> None:
+    bob = sqlite_world.bob
+    props = "<D:displayname>M</D:displayname><D:getetag>x</D:getetag>"
+    kind = "<D:resourcetype><D:collection/><C:calendar/></D:resourcetype>"
+    for method, body, root in (
+        ("MKCALENDAR", f"<C:mkcalendar {NS}>{setting(props)}</C:mkcalendar>", CAL + "mkcalendar-response"),
+        ("MKCOL", f"<D:mkcol {NS}>{setting(kind + props)}</D:mkcol>", "{DAV:}mkcol-response"),
+    ):
+        answer = bob(method, "/dav/bob/new/", body)
+        assert (answer.status, answer.xml.tag) == (403, root)
+        told = {
+            stat.find("{DAV:}prop")[0].tag: stat.findtext("{DAV:}status", "").split()[1]
+            for stat in answer.found("D:propstat")
+        }
+        assert told == {"{DAV:}getetag": "403", "{DAV:}displayname": "424"}
+        assert answer.conditions == {"cannot-modify-protected-property"}
+    assert bob.propfind("/dav/bob/new/").status == 404
+
+
 @proves("RFC 4791 §4.2", "RFC 4791 §5.3.1.1")
 def test_calendars_lie_directly_in_the_own_home(sqlite_world: Any) -> None:
     bob = sqlite_world.bob

@@ -130,5 +130,5 @@ def test_options_need_no_login_anywhere(sqlite_world: Any) -> None:
 
 
 def test_unknown_methods_are_refused(sqlite_world: Any) -> None:
-    for method in ("LOCK", "COPY", "PATCH", "POST", "ACL"):
+    for method in ("LOCK", "UNLOCK", "PATCH", "ACL"):
         assert sqlite_world.bob(method, "/dav/bob/free/").status == 405
