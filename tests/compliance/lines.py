@@ -72,6 +72,7 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("7.8 hidden", "a filter sees what the person sees, and is no way to search hidden text"),
         Line("7.9", "calendar-multiget; what is missing is 404"),
         Line("7.10", "free-busy-query, merged, with the types of busy time"),
+        Line("9.3", "mkcalendar-response: which property kept the calendar from being made"),
         Line("9.6.5", "expand gives instances in UTC"),
         Line("9.6.6", "limit-recurrence-set leaves out overrides beyond the range"),
         Line(
@@ -93,12 +94,14 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("9.2 protected", "live properties cannot be changed, and an attempt loses nothing"),
         Line("9.6.1", "DELETE of a collection", _NO_DELETE),
         Line("9.7.1", "PUT on a calendar is refused"),
-        Line("9.8", "COPY of objects", "not offered"),
+        Line("9.8", "COPY of objects, between two calendars: the copy is an object of its own"),
+        Line("9.8.5", "what may not be at the destination is refused by name, for COPY and MOVE alike"),
         Line("9.9", "MOVE of objects, in a calendar and between two"),
         Line(
             "9.10", "LOCK and UNLOCK", "class 2 is not claimed; ETags and the write's own transaction serve"
         ),
-        Line("10.4", "If", "not offered; If-Match and If-None-Match are"),
+        Line("10.4", "If: lists, Not, entity tags of this and of other resources; no lock is ever current"),
+        Line("10.6", "Overwrite"),
         Line("15 calendars", "dead properties are kept whole on calendars, for each person"),
         Line("15 objects", "dead properties are kept whole on objects, for each person", "not offered"),
         Line("17", "DOCTYPE and entities are refused, XML is bounded in size, depth and number"),
@@ -136,8 +139,14 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("3", "quota-available-bytes is the free disk, absent where the database is elsewhere"),
         Line("4", "quota-used-bytes; a view with hidden objects does not tell it"),
     ),
-    "RFC 5689": (Line("3", "extended MKCOL makes calendars, and refuses other kinds"),),
-    "RFC 5995": (Line("3", "POST adds a member", "not offered"),),
+    "RFC 5689": (
+        Line("3", "extended MKCOL makes calendars, and refuses other kinds"),
+        Line("5.1", "mkcol-response: which property kept the collection from being made"),
+    ),
+    "RFC 5995": (
+        Line("3", "POST adds an object under a name of the server's choice"),
+        Line("3.2.1", "DAV:add-member, for who may write"),
+    ),
     "RFC 6638": (
         Line("2.4.1", "calendar-user-address-set with the mail address"),
         Line("2.4.2", "calendar-user-type"),
@@ -155,15 +164,24 @@ LINES: dict[str, tuple[Line, ...]] = {
     ),
     "RFC 7240": (
         Line("4.2", "return=minimal leaves out what is not found"),
-        Line("4.2 representation", "return=representation on PUT", "not offered"),
+        Line("4.2 representation", "return=representation on PUT, POST, MOVE and COPY"),
     ),
-    "RFC 7265": (Line("3", "calendar data as jCal by content negotiation", "not offered"),),
+    "RFC 7265": (
+        Line("3", "GET of an object as jCal by content negotiation, with an ETag of its own"),
+        Line("3 reports", "calendar-data as jCal in reports"),
+        Line("3 writing", "PUT of jCal", "what is stored are the bytes that were sent: iCalendar"),
+    ),
     "RFC 7809": (
         Line("3.1.1", "CalDAV-Timezones: F leaves out standard zones", "not offered"),
         Line("5.1", "timezone-service-set", "no service of zones is run here, and none is claimed"),
         Line("5.2", "calendar-timezone-id"),
     ),
     "RFC 7953": (Line("3", "VAVAILABILITY and AVAILABLE", "not offered"),),
-    "RFC 8144": (Line("2.1", "depth-noroot leaves out the collection itself"),),
+    "RFC 8144": (
+        Line("2.1", "return=minimal on PROPFIND and REPORT, and Brief"),
+        Line("2.2", "return=minimal on PROPPATCH, MKCALENDAR and MKCOL"),
+        Line("3.2", "a refused condition answers with what is there"),
+        Line("4", "depth-noroot leaves out the collection itself"),
+    ),
     "RFC 8607": (Line("3", "attachments on the server", "inline ATTACH is kept; nothing more is claimed"),),
 }

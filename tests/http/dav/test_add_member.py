@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.compliance import proves
+
 FREE = "/dav/bob/free/"
 
 
@@ -11,6 +13,7 @@ def post(dav: Any, path: str, ical: bytes, **headers: str) -> Any:
     return dav("POST", path, ical, **{"Content_Type": "text/calendar; charset=utf-8"} | headers)
 
 
+@proves("RFC 5995 §3")
 def test_a_posted_object_gets_a_name_from_the_server(world: Any, event: Any) -> None:
     bob = world.bob
     (where,) = bob.propfind(FREE, "D:add-member").found(".//D:add-member/D:href")
@@ -34,6 +37,7 @@ def test_a_posted_object_is_checked_like_any_other(world: Any, event: Any) -> No
     assert len(bob.sync(FREE).hrefs) == 1
 
 
+@proves("RFC 5995 §3.2.1")
 def test_who_may_not_write_is_not_told_where_to_post(sqlite_world: Any, event: Any) -> None:
     carol = sqlite_world.carol
     assert not carol.propfind("/dav/carol/free/", "D:add-member").found(".//D:add-member/D:href")

@@ -129,7 +129,7 @@ def test_the_principal_has_an_address_and_its_home(sqlite_world: Any) -> None:
     assert reply.xml.findtext(f".//{CAL}calendar-home-set/{{DAV:}}href") == "/dav/bob/"
 
 
-@proves("RFC 4918 §9.1 depth", "RFC 7240 §4.2", "RFC 8144 §2.1")
+@proves("RFC 4918 §9.1 depth", "RFC 7240 §4.2", "RFC 8144 §2.1", "RFC 8144 §4")
 def test_depth_allprop_propname_and_minimal_answers(sqlite_world: Any, event: Any) -> None:
     bob, path = sqlite_world.bob, FREE.format("bob")
     bob.put(path + "one.ics", event("one"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.compliance import proves
+
 FREE = "/dav/bob/free/"
 ONE, TWO = FREE + "one.ics", FREE + "two.ics"
 LOCK = "<urn:uuid:181d4fae-7d8c-11d0-a765-00a0c91e6bf2>"
 
 
+@proves("RFC 4918 §10.4")
 def test_one_list_must_hold_as_a_whole(world: Any, event: Any) -> None:
     bob = world.bob
     one = bob.put(ONE, event("one")).headers["ETag"]
@@ -59,6 +62,7 @@ def test_a_header_that_cannot_be_read_is_an_error_of_the_client(sqlite_world: An
     assert bob("GET", ONE).status == 200
 
 
+@proves("RFC 4918 §10.4")
 def test_every_write_is_stopped_by_it(world: Any, event: Any) -> None:
     bob = world.bob
     one = bob.put(ONE, event("one")).headers["ETag"]

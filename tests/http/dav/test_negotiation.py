@@ -7,6 +7,8 @@ import json
 from base64 import b64encode
 from typing import Any
 
+from tests.compliance import proves
+
 FREE = "/dav/bob/free/"
 ONE = FREE + "one.ics"
 JCAL = "application/calendar+json"
@@ -26,6 +28,7 @@ ACCEPT = {
 }
 
 
+@proves("RFC 7265 §3")
 def test_the_form_that_the_client_likes_better(sqlite_world: Any, event: Any) -> None:
     bob = sqlite_world.bob
     ical = event("one", "SUMMARY:Grüße")
@@ -53,6 +56,7 @@ def test_each_form_has_a_tag_of_its_own_and_both_are_good_for_a_write(world: Any
     assert bob("GET", ONE, Accept=JCAL, If_None_Match=jcal.headers["ETag"]).status == 200
 
 
+@proves("RFC 7265 §3 reports")
 def test_reports_give_jcal_where_they_are_asked_for_it(sqlite_world: Any, event: Any) -> None:
     bob = sqlite_world.bob
     bob.put(ONE, event("one", "RRULE:FREQ=DAILY;COUNT=3"))
@@ -75,6 +79,7 @@ def test_jcal_is_not_taken_because_bytes_come_back_as_sent(sqlite_world: Any, ev
     assert (answer.status, answer.conditions) == (403, {"supported-calendar-data"})
 
 
+@proves("RFC 7232 §3.2")
 def test_what_the_client_has_is_not_sent_again(world: Any, event: Any) -> None:
     bob = world.bob
     tag = bob.put(ONE, event("one")).headers["ETag"]

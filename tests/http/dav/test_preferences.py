@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.compliance import proves
+
 FREE = "/dav/bob/free/"
 ONE = FREE + "one.ics"
 NS = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:IC="http://apple.com/ns/ical/"'
@@ -15,6 +17,7 @@ MINIMAL = [
 ]
 
 
+@proves("RFC 7240 §4.2", "RFC 8144 §2.1")
 def test_a_short_answer_leaves_out_what_is_not_there(sqlite_world: Any, event: Any) -> None:
     bob = sqlite_world.bob
     bob.put(ONE, event("one"))
@@ -40,6 +43,7 @@ def test_only_what_is_missing_leaves_an_empty_propstat(sqlite_world: Any, event:
     assert status.text == "HTTP/1.1 200 OK"
 
 
+@proves("RFC 8144 §4")
 def test_a_listing_without_its_root(sqlite_world: Any, event: Any) -> None:
     bob = sqlite_world.bob
     bob.put(ONE, event("one"))
@@ -51,6 +55,7 @@ def test_a_listing_without_its_root(sqlite_world: Any, event: Any) -> None:
     assert alone.hrefs == [FREE]  # at depth 0 there is nothing else
 
 
+@proves("RFC 8144 §2.2")
 def test_a_change_of_properties_needs_no_body(sqlite_world: Any) -> None:
     bob = sqlite_world.bob
     patch = f"<D:propertyupdate {NS}><D:set><D:prop>{{}}</D:prop></D:set></D:propertyupdate>"
@@ -63,6 +68,7 @@ def test_a_change_of_properties_needs_no_body(sqlite_world: Any) -> None:
     assert (made.status, made.body) == (201, b"")
 
 
+@proves("RFC 7240 §4.2 representation")
 def test_a_write_answers_with_what_is_there_now(world: Any, event: Any) -> None:
     bob = world.bob
     like = {"Prefer": "return=representation"}
@@ -78,6 +84,7 @@ def test_a_write_answers_with_what_is_there_now(world: Any, event: Any) -> None:
     assert moved.body == event("one", "SUMMARY:New")
 
 
+@proves("RFC 8144 §3.2")
 def test_a_refused_write_answers_with_what_is_there(world: Any, event: Any) -> None:
     bob = world.bob
     tag = bob.put(ONE, event("one")).headers["ETag"]

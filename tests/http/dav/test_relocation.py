@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.compliance import proves
+
 import pytest
 
 FREE = "/dav/bob/free/"
 ROOM = "/dav/bob/room/"
 
 
+@proves("RFC 4918 §9.8")
 def test_a_copy_lies_in_both_calendars_and_is_told_to_both_readers(world: Any, event: Any) -> None:
     bob = world.bob
     tag = bob.put(FREE + "one.ics", event("one")).headers["ETag"]
@@ -37,6 +40,7 @@ def test_a_copy_keeps_the_uid_so_it_cannot_stay_in_its_calendar(world: Any, even
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
+@proves("RFC 4918 §10.6")
 def test_what_is_at_the_destination_stays_unless_it_may_be_overwritten(
     world: Any, event: Any, method: str
 ) -> None:
@@ -63,6 +67,7 @@ def test_a_second_copy_updates_the_first(world: Any, event: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
+@proves("RFC 4918 §9.8.5")
 def test_what_may_not_be_there_is_refused_by_name(world: Any, event: Any, method: str) -> None:
     bob, carol = world.bob, world.carol
     bob.put(FREE + "one.ics", event("one"))
