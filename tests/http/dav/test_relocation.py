@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.compliance import proves
-
 import pytest
+
+from tests.compliance import proves
 
 FREE = "/dav/bob/free/"
 ROOM = "/dav/bob/room/"
