@@ -31,10 +31,13 @@ def expire_holds(db: Database, *, now: datetime) -> int:
 def move_horizons(db: Database, *, limits: Limits, now: datetime) -> int:
     """Bring every occurrence index to the horizon of today; return how many tickets that opened."""
     horizon = limits.horizon(now)
+    unchecked = max(timedelta(), limits.index_future - limits.booking_window)
     opened = 0
     for calendar_id in db.read(calendar_store.ids_with_other_horizon, horizon):
         try:
-            opened += db.write(occurrence_index.move_horizon, calendar_id, horizon=horizon, now=now)
+            opened += db.write(
+                occurrence_index.move_horizon, calendar_id, horizon=horizon, now=now, unchecked=unchecked
+            )
         except NotFound:
             continue  # the calendar went away meanwhile
     return opened

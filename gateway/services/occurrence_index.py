@@ -6,7 +6,7 @@ Queries inside the horizon are one SQL statement. What lies beyond is expanded o
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import TooManyInstances
@@ -49,10 +49,18 @@ def rebuild(tx: Transaction, calendar_id: CalendarId, *, horizon: Window) -> int
     return total
 
 
-def move_horizon(tx: Transaction, calendar_id: CalendarId, *, horizon: Window, now: datetime) -> int:
-    """Bring the index of one calendar to ``horizon`` and report overlaps that appear in the new stretch.
+def move_horizon(
+    tx: Transaction,
+    calendar_id: CalendarId,
+    *,
+    horizon: Window,
+    now: datetime,
+    unchecked: timedelta = timedelta(),
+) -> int:
+    """Bring the index of one calendar to ``horizon`` and report overlaps that nobody has checked before.
 
-    Only recurring objects are touched, all others are in the index always.
+    Only recurring objects are touched, all others are in the index always. ``unchecked`` is how much of the
+    horizon's end lies beyond the booking window: overlaps there are reported once the window reaches them.
 
     Returns:
         How many conflict tickets were opened.
@@ -76,7 +84,8 @@ def move_horizon(tx: Transaction, calendar_id: CalendarId, *, horizon: Window, n
         calendar = replace(calendar, max_duration_s=longest)
     if horizon.end <= old.end or not _is_exclusive(calendar):
         return 0
-    return _report_overlaps(tx, calendar, Window(start=old.end, end=horizon.end), now=now)
+    stretch = Window(start=old.end - unchecked, end=horizon.end - unchecked)
+    return _report_overlaps(tx, calendar, stretch, now=now)
 
 
 def spans(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]:

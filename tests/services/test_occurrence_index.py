@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -194,6 +195,20 @@ class TestTickets:
         world.now += timedelta(days=7)
         assert chores.move_horizons(world.db, limits=world.limits, now=world.now) == 1
         assert len(tickets(world)) == 3
+
+    def test_overlaps_beyond_a_shorter_booking_window_become_tickets_when_it_reaches_them(
+        self, world: World, room: Calendar
+    ) -> None:
+        # The index looks 21 days further than bookings are checked: the overlap on day 29 was seen by nobody.
+        world.limits = replace(world.limits, booking_window=world.limits.index_future - timedelta(days=21))
+        world.put(room, "a", vevent("a", at(29, 10), None, "RRULE:FREQ=WEEKLY;COUNT=1"))
+        world.put(room, "b", vevent("b", at(-6, 10), None, "RRULE:FREQ=WEEKLY", f"EXDATE:{stamp(at(1, 10))}"))
+        assert tickets(world) == []
+        opened = []
+        for _ in range(3):
+            world.now += timedelta(days=7)
+            opened.append(chores.move_horizons(world.db, limits=world.limits, now=world.now))
+        assert opened == [0, 1, 0]
 
     def test_where_overlaps_are_allowed_there_are_no_tickets(self, world: World) -> None:
         free = world.resource("free", policy=ConflictPolicy.ALLOW)
