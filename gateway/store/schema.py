@@ -257,6 +257,24 @@ calendar_object = Table(
     ),
 )
 
+object_property = Table(  # what a person has set on an object for herself: dead properties
+    "object_property",
+    metadata,
+    # The person first: few have any, and a listing asks for all of hers.
+    Column("principal_id", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("object_id", ForeignKey("calendar_object.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("name", String(255), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+principal_property = Table(  # what a person has set on her home: availability and dead properties
+    "principal_property",
+    metadata,
+    Column("principal_id", ForeignKey("principal.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 occurrence = Table(
     "occurrence",
     metadata,
