@@ -25,8 +25,8 @@ from typing import Any
 
 import psutil
 
-from tests.bench import bench_engine, bench_feeds
-from tests.bench.figures import Figure
+from tests.bench import bench_caldav, bench_engine, bench_feeds
+from tests.bench.figures import Figure, percentile, summary, table
 from tests.bench.probe import probe
 from tests.bench.seed import SEED, bench_event, bench_file, bulk_load, write_stock
 from tests.bench.stock import stock_radicale
@@ -113,14 +113,14 @@ class Bench:
                 stop.set()
             requests.result()
         everything = [value for values in took.values() for value in values]
-        detail = {name: _summary(values) for name, values in took.items()}
+        detail = {name: summary(values) for name, values in took.items()}
         self.figures += [
             Figure(
                 name=f"import of {self.size.objects} events", value=seconds, unit="s", line=60, at_least=False
             ),
             Figure(
                 name="other requests meanwhile, p95",
-                value=_p95(everything), unit="ms", line=50, at_least=False, detail=detail,
+                value=percentile(everything, 0.95), unit="ms", line=50, at_least=False, detail=detail,
             ),
         ]  # fmt: skip
 
@@ -171,7 +171,7 @@ class Bench:
                 value=statistics.median(theirs) / statistics.median(ours),
                 unit="x",
                 line=100,
-                detail={"ours": _summary(ours), "stock": _summary(theirs)},
+                detail={"ours": summary(ours), "stock": summary(theirs)},
             )
         )
 
@@ -191,7 +191,7 @@ class Bench:
                 unit="x",
                 line=1.15,
                 at_least=False,
-                detail={"few": _summary(few), "many": _summary(many)},
+                detail={"few": summary(few), "many": summary(many)},
             )
         )
 
@@ -250,32 +250,6 @@ def _timed(deed: Callable[[], Any]) -> float:
     return took
 
 
-def _p95(values: list[float]) -> float:
-    return sorted(values)[min(len(values) - 1, int(len(values) * 0.95))]
-
-
-def _summary(values: list[float]) -> dict[str, float]:
-    return {
-        "count": len(values),
-        "median_ms": round(statistics.median(values), 3),
-        "p95_ms": round(_p95(values), 3),
-        "max_ms": round(max(values), 3),
-    }
-
-
-def _table(figures: list[Figure]) -> str:
-    rows = []
-    for one in figures:
-        shown = "not measured" if one.value is None else f"{one.value:.2f} {one.unit}"
-        line = "" if one.line is None else f"{'>=' if one.at_least else '<='} {one.line:g}"
-        word = {True: "ok", False: "BELOW", None: ""}[one.is_met]
-        rows.append(f"{one.name:<58}{shown:>18}  {line:>8}  {word}")
-        for name, part in one.detail.items():
-            if isinstance(part, dict) and "median_ms" in part:
-                rows.append(f"    {name:<20}{part['median_ms']:>10.2f} median {part['p95_ms']:>10.2f} p95 ms")
-    return "\n".join(rows)
-
-
 def _release() -> str:
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
@@ -288,6 +262,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=main.__doc__)
     parser.add_argument("--json", type=Path, help="write the figures to this file, too")
     parser.add_argument("--quick", action="store_true", help="small numbers: does it run at all?")
+    parser.add_argument("--postgresql", action="store_true", help="the CalDAV rows on PostgreSQL")
     chosen = parser.parse_args()
     size = QUICK if chosen.quick else Size()
 
@@ -298,8 +273,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         figures = Bench(Path(directory), size, say).run()
     figures += bench_engine.measure(bench_engine.QUICK if chosen.quick else bench_engine.Size(), say)
+    caldav_size = bench_caldav.QUICK if chosen.quick else bench_caldav.Size()
+    figures += bench_caldav.measure(caldav_size, say, is_postgresql=chosen.postgresql)
     print(f"machine: {json.dumps(machine)}")
-    print(_table(figures))
+    print(table(figures))
     below = [one.name for one in figures if one.is_met is False]
     print(f"below their line: {', '.join(below)}" if below else "every line is reached")
     if chosen.json:

@@ -1,4 +1,4 @@
-"""One measured value and its line; how values are summed up."""
+"""One measured value and its line; how values are summed up and printed."""
 
 from __future__ import annotations
 
@@ -41,3 +41,22 @@ def summary(values: Sequence[float]) -> dict[str, float]:
         "p99_ms": round(percentile(values, 0.99), 3),
         "max_ms": round(max(values), 3),
     }
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as text, with what each was made of below it."""
+    rows = []
+    for one in figures:
+        shown = "not measured" if one.value is None else f"{one.value:.2f} {one.unit}"
+        line = "" if one.line is None else f"{'>=' if one.at_least else '<='} {one.line:g}"
+        word = {True: "ok", False: "BELOW", None: ""}[one.is_met]
+        rows.append(f"{one.name:<58}{shown:>18}  {line:>8}  {word}")
+        for name, part in one.detail.items():
+            if isinstance(part, dict) and "median_ms" in part:
+                rows.append(
+                    f"    {name:<20}{part['median_ms']:>10.2f} median {part['p95_ms']:>10.2f} p95 ms"
+                    f" {part['count']:>6} calls"
+                )
+            elif isinstance(part, str):
+                rows.append(f"    {name}: {part}")
+    return "\n".join(rows)

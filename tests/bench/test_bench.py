@@ -17,6 +17,12 @@ NAMES = {
     "resident memory, RSS",
     "feed of 500 events, 304, of nginx",
     "PROPFIND at 3000 against 50 events",
+    "PUT update with If-Match",
+    "sync-collection, nothing new",
+    "calendar-query by UID",
+    "free-busy-query one month",
+    "4 clients, errors",
+    "event-loop delay p95, four clients list everything",
 }
 
 
@@ -36,7 +42,7 @@ def test_the_benchmark_measures_every_figure_and_writes_it_down(tmp_path: Path) 
     figures = {one["name"]: one for one in written["figures"]}
     assert figures.keys() >= NAMES
     assert any(name.startswith("PUT into 300, times stock Radicale") for name in figures)
-    assert all(one["value"] is None or one["value"] > 0 for one in figures.values())
+    assert all(one["value"] is None or one["value"] > 0 or one["line"] == 0 for one in figures.values())
     assert written["machine"]["fsync_ms"] > 0
     for name in figures:
         assert name[:50] in ended.stdout
