@@ -10,9 +10,10 @@ from gateway.domain.model import Principal, PrincipalId
 from gateway.domain.people import AppPassword
 from gateway.store import principals
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import app_password, principal
 
-_FIND = (
+_FIND = Hot(
     select(*principals.COLUMNS)
     .join(app_password, app_password.c.principal_id == principal.c.id)
     .where(app_password.c.secret_hash == bindparam("secret_hash"), app_password.c.revoked_at_utc.is_(None))
@@ -32,8 +33,8 @@ def add(tx: Transaction, principal_id: PrincipalId, *, label: str, secret_hash: 
 
 def find_principal(tx: Transaction, secret_hash: bytes) -> Principal | None:
     """Return whose unrevoked app password has this hash."""
-    row = tx.execute(_FIND, {"secret_hash": secret_hash}).one_or_none()
-    return principals.from_row(row) if row else None
+    row = _FIND.one(tx, secret_hash=secret_hash)
+    return principals.from_cells(row) if row else None
 
 
 def of_principal(tx: Transaction, principal_id: PrincipalId) -> list[AppPassword]:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from gateway.domain.model import CalendarId, PrincipalId
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import calendar_property
 
 _EVERYBODY = 0
+_OF_PERSON = Hot(
+    select(calendar_property.c.name, calendar_property.c.value).where(
+        calendar_property.c.calendar_id == bindparam("calendar_id"),
+        calendar_property.c.principal_id == bindparam("principal_id"),
+    )
+)
 
 
 def of_person(
     tx: Transaction, calendar_ids: Sequence[CalendarId], principal_id: PrincipalId
 ) -> dict[CalendarId, dict[str, str]]:
     """Return what a person has set on each of these calendars, by property name."""
+    if len(calendar_ids) == 1:
+        rows = _OF_PERSON.rows(tx, calendar_id=calendar_ids[0], principal_id=principal_id)
+        return {calendar_ids[0]: {row[0]: row[1] for row in rows}} if rows else {}
     query = select(
         calendar_property.c.calendar_id, calendar_property.c.name, calendar_property.c.value
     ).where(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import BigInteger, Row, bindparam, case, select, update
 
 from gateway.domain.errors import NotFound
@@ -19,6 +22,7 @@ from gateway.domain.model import (
     to_epoch_s,
 )
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import calendar, department, instance, resource
 
 _EPOCH = select(instance.c.value).where(instance.c.key == "epoch").scalar_subquery().label("epoch")
@@ -40,7 +44,7 @@ QUERY = (  # of whole calendars; callers add conditions
     .join_from(calendar, resource, calendar.c.resource_id == resource.c.id)
     .outerjoin(department, resource.c.department_id == department.c.id)
 )
-_BY_ID = QUERY.where(calendar.c.id == bindparam("calendar_id"))
+_BY_ID = Hot(QUERY.where(calendar.c.id == bindparam("calendar_id")))
 _BY_RESOURCE = QUERY.where(calendar.c.resource_id == bindparam("resource_id"))
 _BY_IDS = QUERY.where(calendar.c.id.in_(bindparam("ids", expanding=True))).order_by(calendar.c.id)
 # The resource is locked too: a row that is only joined would be read as it was before the wait.
@@ -61,7 +65,10 @@ _BUMP = (
 
 def resource_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Resource:
     """Build the resource from a row with all columns of ``resource`` and the label ``department``."""
-    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
+    return _resource(row._mapping, default_zone)  # noqa: SLF001 - SQLAlchemy's public name for access by column
+
+
+def _resource(cell: Mapping[Any, Any], default_zone: str) -> Resource:
     return Resource(
         id=ResourceId(cell["id"]),
         uuid=cell["uuid"],
@@ -91,10 +98,16 @@ def resource_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Resour
 
 def calendar_from_row(row: Row[tuple[object, ...]], default_zone: str) -> Calendar:
     """Build the calendar from a row of this module's query."""
-    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
+    return calendar_from_cells(row._mapping, default_zone)  # noqa: SLF001 - as above
+
+
+def calendar_from_cells(
+    cell: Mapping[Any, Any], default_zone: str
+) -> Calendar:  # Any: each column's own type
+    """Build the calendar from the values of a row of this module's query, by name."""
     return Calendar(
         id=CalendarId(cell["calendar_id"]),
-        resource=resource_from_row(row, default_zone),
+        resource=_resource(cell, default_zone),
         epoch=cell["epoch"] or "",
         seq=cell["seq"],
         min_seq=cell["min_seq"],
@@ -110,10 +123,10 @@ def get(tx: Transaction, calendar_id: CalendarId) -> Calendar:
     Raises:
         NotFound: there is no such calendar.
     """
-    row = tx.execute(_BY_ID, {"calendar_id": calendar_id}).one_or_none()
-    if row is None:
+    found = _BY_ID.cells(tx, calendar_id=calendar_id)
+    if not found:
         raise NotFound("The calendar is gone.")
-    return calendar_from_row(row, tx.default_zone)
+    return calendar_from_cells(found[0], tx.default_zone)
 
 
 def of_resource(tx: Transaction, resource_id: ResourceId) -> Calendar:

@@ -87,6 +87,7 @@ class Transaction:
     """One open transaction: what every query function takes as its first argument."""
 
     __slots__ = (
+        "_driver",
         "after_commit",
         "connection",
         "default_zone",
@@ -105,6 +106,7 @@ class Transaction:
         on_work: Callable[[], None] | None = None,
     ) -> None:
         self.connection = connection
+        self._driver: Any = None
         self.on_work = on_work
         self.is_write = is_write
         self.default_zone = default_zone
@@ -115,6 +117,13 @@ class Transaction:
     def execute(self, statement: Any, parameters: Any = None) -> Any:  # Any: SQLAlchemy's own signature
         """Run one statement."""
         return self.connection.execute(statement, parameters)
+
+    @property
+    def driver(self) -> Any:  # Any: the driver's own connection
+        """Return the driver's connection, inside this transaction (``store.hot``)."""
+        if self._driver is None:
+            self._driver = self.connection.connection.dbapi_connection
+        return self._driver
 
     def on_commit(self, action: Callable[[], None]) -> None:
         """Run ``action`` once the transaction is durable; it must not raise and must not wait."""
@@ -291,7 +300,8 @@ class Database:
             if connection.get_execution_options().get("calgate_write", False):
                 _begin_immediate(connection, driver)
             else:
-                connection.exec_driver_sql("BEGIN")
+                raw: Any = connection.connection.dbapi_connection  # Any: the driver's own object
+                raw.execute("BEGIN").close()
 
         return engine
 

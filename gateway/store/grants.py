@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from gateway.domain.model import Calendar, Level, PrincipalId, Resource, Resourc
 from gateway.domain.people import Grant, GrantSubject, GrantTarget
 from gateway.store import calendars, resources
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import (
     department,
     group_member,
@@ -164,14 +165,28 @@ _OF_PRINCIPAL_ON = _OF_PRINCIPAL.where(
         resource_grant.c.department_id.in_(bindparam("departments", expanding=True)),
     )
 )
+_RESOURCE: Any = bindparam("resource")  # Any: stands where an id stands
+_DEPARTMENT: Any = bindparam("department")
+_OF_PRINCIPAL_ON_ONE = Hot(
+    _OF_PRINCIPAL.where(
+        or_(resource_grant.c.resource_id == _RESOURCE, resource_grant.c.department_id == _DEPARTMENT)
+    )
+)
 
 
 def of_principal(
     tx: Transaction, principal_id: PrincipalId, *, resources_only: Sequence[Resource] | None = None
 ) -> list[GrantRow]:
     """Return a person's own and her groups' grants, only those that touch ``resources_only`` if given."""
+    rows: Iterable[Sequence[Any]]  # Any: each column's own type
     if resources_only is None:
         rows = tx.execute(_OF_PRINCIPAL, {"principal": principal_id})
+    elif len(resources_only) == 1:
+        only = resources_only[0]
+        # -1 is no department's number.
+        rows = _OF_PRINCIPAL_ON_ONE.rows(
+            tx, principal=principal_id, resource=only.id, department=only.department_id or -1
+        )
     else:
         wanted = {
             "principal": principal_id,
@@ -180,13 +195,8 @@ def of_principal(
         }
         rows = tx.execute(_OF_PRINCIPAL_ON, wanted)
     return [
-        GrantRow(
-            resource_id=row.resource_id,
-            department_id=row.department_id,
-            level=Level(row.level),
-            faces=tuple(row.faces),
-        )
-        for row in rows
+        GrantRow(resource_id=resource_id, department_id=department_id, level=Level(level), faces=tuple(faces))
+        for resource_id, department_id, level, faces in rows
     ]
 
 
@@ -211,11 +221,12 @@ def candidates(
 
     ``base`` and ``digits`` are the two parts of a slug of the form ``base--digits``.
     """
-    wanted = {"principal": principal_id, "slug": slug}
     if digits is None:
-        return _rows(tx, _BY_SLUG, wanted)
-    low, high = resources.uuid_bounds(digits)
-    return _rows(tx, _BY_ALIAS, wanted | {"base": base, "low": low, "high": high})
+        found = _BY_SLUG.cells(tx, principal=principal_id, slug=slug)
+    else:
+        low, high = resources.uuid_bounds(digits)
+        found = _BY_ALIAS.cells(tx, principal=principal_id, slug=slug, base=base, low=low, high=high)
+    return [calendars.calendar_from_cells(cells, tx.default_zone) for cells in found]
 
 
 def one(tx: Transaction, resource_id: ResourceId) -> list[Calendar]:
@@ -224,17 +235,12 @@ def one(tx: Transaction, resource_id: ResourceId) -> list[Calendar]:
 
 
 def _with_calendars(tx: Transaction, condition: Any) -> list[Calendar]:  # Any: SQLAlchemy's
-    return _rows(tx, _where(condition))
+    found = tx.execute(_where(condition))
+    return [calendars.calendar_from_row(row, tx.default_zone) for row in found]
 
 
 def _where(condition: Any) -> Select[Any]:  # Any: SQLAlchemy's
     return calendars.QUERY.where(condition).order_by(resource.c.id)
-
-
-def _rows(
-    tx: Transaction, query: Select[Any], wanted: dict[str, Any] | None = None
-) -> list[Calendar]:  # Any: SQLAlchemy's
-    return [calendars.calendar_from_row(row, tx.default_zone) for row in tx.execute(query, wanted)]
 
 
 def _could_be(*conditions: Any) -> Select[Any]:  # Any: SQLAlchemy's
@@ -247,9 +253,11 @@ _SLUG: Any = bindparam("slug")  # Any: stands where a text stands
 _BASE: Any = bindparam("base")
 _IS_OWN = and_(resources.IS_PERSONAL, resource.c.owner_id == _PRINCIPAL)
 _IS_SHARED = and_(resources.IS_SHARED, resource.c.slug == _SLUG)
-_BY_SLUG = _could_be(and_(_IS_OWN, resource.c.slug == _SLUG), _IS_SHARED)
-_BY_ALIAS = _could_be(
-    and_(_IS_OWN, resource.c.slug.in_([_SLUG, _BASE])),
-    _IS_SHARED,
-    and_(resource.c.uuid.between(bindparam("low"), bindparam("high")), resource.c.slug == _BASE),
+_BY_SLUG = Hot(_could_be(and_(_IS_OWN, resource.c.slug == _SLUG), _IS_SHARED))
+_BY_ALIAS = Hot(
+    _could_be(
+        and_(_IS_OWN, or_(resource.c.slug == _SLUG, resource.c.slug == _BASE)),
+        _IS_SHARED,
+        and_(resource.c.uuid.between(bindparam("low"), bindparam("high")), resource.c.slug == _BASE),
+    )
 )

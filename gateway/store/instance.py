@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import instance
 
 _EPOCH = "epoch"
-_GET = select(instance.c.value).where(instance.c.key == bindparam("key"))
+_GET = Hot(select(instance.c.value).where(instance.c.key == bindparam("key")))
 _ZONE = "zone"
 
 
 def get(tx: Transaction, key: str) -> str | None:
     """Return one fact, or None."""
-    value: str | None = tx.execute(_GET, {"key": key}).scalar_one_or_none()
-    return value
+    row = _GET.one(tx, key=key)
+    return None if row is None else str(row[0])
 
 
 def put(tx: Transaction, key: str, value: str) -> None:

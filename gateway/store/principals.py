@@ -39,6 +39,20 @@ def from_row(row: Any) -> Principal:  # Any: a row of SQLAlchemy
     )
 
 
+def from_cells(cells: tuple[Any, ...]) -> Principal:  # Any: each column's own type
+    """Return the value for the cells of ``COLUMNS``."""
+    number, uuid, login, name, email, is_admin, has_password = cells
+    return Principal(
+        id=PrincipalId(number),
+        uuid=uuid,
+        login=login,
+        name=name,
+        email=email,
+        is_admin=bool(is_admin),
+        has_password=bool(has_password),
+    )
+
+
 def add(
     tx: Transaction, *, login: str, name: str, email: str | None, is_admin: bool, now: datetime
 ) -> Principal:
