@@ -234,14 +234,14 @@ def _busy(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None:
         tx, ctx.link.id, ctx.link.calendar_id, one.remote.remote_id, spans, title=title
     )
     if is_new:
-        _report_clashes(tx, ctx, one, spans, now)
+        report_clashes(tx, ctx, one.remote.remote_id, spans, now)
     sync_log.unpark(tx, ctx.link.id, sync_log.THERE, [one.remote.remote_id])
 
 
-def _report_clashes(
+def report_clashes(
     tx: Transaction,
     ctx: RunContext,
-    one: Judged,
+    remote_id: str,
     spans: Sequence[tuple[int, int, Busy]],
     now: datetime,
 ) -> None:
@@ -259,7 +259,7 @@ def _report_clashes(
             calendar.id,
             link_uuid=ctx.link.uuid,
             uid=stored.uid,
-            remote_id=one.remote.remote_id,
+            remote_id=remote_id,
             reason="busy-there",
             theirs=None,
             fields=["time"],

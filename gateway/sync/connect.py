@@ -15,6 +15,7 @@ from gateway.providers.contract import (
     CalendarLook,
     Challenge,
     Delete,
+    KnowsBusy,
     MakesCalendars,
     Notifies,
     RemoteAccount,
@@ -37,6 +38,7 @@ from gateway.providers.errors import (
 from gateway.services import account_tokens, accounts, link_removal, wanted_calendars, watch_states
 from gateway.services.link_removal import Copy
 from gateway.sync.accounts import Accounts
+from gateway.sync.availability import calendar_of
 from gateway.sync.wanted import make
 
 _log = structlog.get_logger("gateway.sync.connect")
@@ -195,7 +197,13 @@ class Connector:
             if calendar_id in {row["remote_id"], row["name"]}:
                 return int(row["id"])
         remote = await self.accounts.open(account)
-        found = await remote.calendar(calendar_id)
+        try:
+            found = await remote.calendar(calendar_id)
+        except Forbidden:
+            # Consent for free/busy alone: the calendar itself cannot be read, only when it is taken.
+            if not isinstance(remote, KnowsBusy):
+                raise
+            found = await calendar_of(remote, calendar_id, now=self.accounts.clock())
         rows = await self.accounts.db.awrite(
             accounts.save_calendars, account.id, [found], now=self.accounts.clock()
         )

@@ -22,8 +22,10 @@ from gateway.providers.contract import (
     Unreadable,
     Upsert,
 )
-from gateway.providers.errors import CalendarMissing, CursorExpired, NotFound
-from gateway.services import sync_pull, sync_run
+from gateway.providers.errors import CalendarMissing, CursorExpired, Forbidden, NotFound
+from gateway.services import availability, sync_pull, sync_run
+from gateway.sync.availability import can_take
+from gateway.sync.availability import take as take_availability
 from gateway.sync.plan import decide
 from gateway.sync.run import GuardStopped, Run
 
@@ -41,8 +43,15 @@ async def pull(run: Run, *, is_full: bool) -> None:
     """
     has_delta = Capability.DELTA in run.provider.capabilities
     cursor = run.link.cursor if has_delta and not is_full else None
+    if availability.is_cursor(cursor):
+        await take_availability(run)
+        return
     try:
         await _pull(run, cursor)
+    except Forbidden:
+        if not await can_take(run):
+            raise
+        await take_availability(run)
     except CursorExpired:
         _log.info("cursor.expired", link=run.link.uuid)
         await run.db.awrite(sync_run.save, run.ctx, {"cursor": None})
