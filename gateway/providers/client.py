@@ -165,6 +165,7 @@ class AccountClient:
         budget: Budget | None = None,
         timeout_s: float = TIMEOUT_S,
         max_bytes: int = MAX_BYTES,
+        account_id: str = "",
     ) -> None:
         """Sign requests of one account.
 
@@ -176,7 +177,9 @@ class AccountClient:
             budget: rate limits; none where absent.
             timeout_s: longest time for one request altogether, body included.
             max_bytes: largest body, after decompression.
+            account_id: ``SignedIn.account_id``.
         """
+        self.account_id = account_id
         self._session, self._tokens, self._origins = session, tokens, origins
         self._addresses, self._budget = addresses, budget or Unlimited()
         self._timeout_s, self._max_bytes = timeout_s, max_bytes

@@ -83,6 +83,7 @@ __all__ = [
     "RemoteCalendar",
     "RemoteKind",
     "Removed",
+    "Renews",
     "Scope",
     "Setting",
     "SignIn",
@@ -160,6 +161,11 @@ class SignedInClient(Protocol):
     Never sends the token to another host than the provider's configured ones; an address elsewhere, a
     next-page link included, is refused with ``AddressRefused``.
     """
+
+    @property
+    def account_id(self) -> str:
+        """Return ``SignedIn.account_id`` of the account; empty where nobody told."""
+        ...
 
     async def request(
         self,
@@ -323,6 +329,19 @@ class Notifies(Protocol):
 
     async def unwatch(self, watch: Watch) -> None:
         """Stop a subscription; gone already counts as done."""
+        ...
+
+
+@runtime_checkable
+class Renews(Protocol):
+    """Optional power of an account that ``Notifies``: a watch can be prolonged in its place."""
+
+    async def renew(self, watch: Watch) -> Watch:
+        """Prolong a watch; id and secret stay.
+
+        Raises:
+            NotFound: it is gone; make another.
+        """
         ...
 
 

@@ -74,6 +74,8 @@ class Presentation:
             them again even if the engine forgot.
         color: ``#rrggbb``; the plug-in takes the nearest the provider has.
         back_link: address of the object in the gateway's console.
+        horizon: what is written out of a series without an end that the provider cannot repeat like; moves by
+            whole months. None: such a series is rejected.
     """
 
     zone: str
@@ -82,6 +84,7 @@ class Presentation:
     color: str | None = None
     back_link: str | None = None
     back_link_title: str = "Calgate"
+    horizon: Window | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,7 @@ class Put:
         remote_id: None creates.
         if_version: refuse with ``VersionConflict`` where the object has another version; None reads first.
         memo: from the last ``Upsert``; ``b""`` where it is lost (the plug-in reads what it needs).
+        is_repeat: this create was begun before, maybe long ago, and its end is not known: look first.
     """
 
     key: ObjectKey
@@ -210,6 +214,7 @@ class Put:
     remote_id: str | None = None
     if_version: str | None = None
     memo: bytes = field(default=b"", repr=False)
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,11 +280,16 @@ class Signal:
 
     ``secret`` is what the sender knew; compare it in constant time with the secret of the watch before
     believing.
+
+    Attributes:
+        is_gone: the watch has ended; make another.
+        must_renew: the watch ends unless it is renewed now.
     """
 
     watch_id: str
     secret: str = field(repr=False)
     is_gone: bool = False
+    must_renew: bool = False
 
 
 def always() -> Window:

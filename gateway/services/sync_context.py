@@ -112,10 +112,7 @@ class RunContext:
     def presentation_of(self, uid: str) -> Presentation:
         """Return how one object is written: with its own back link."""
         link = back_link(self.public_url, self.calendar, uid) if self.link.policy.back_link else None
-        one = self.presentation
-        return Presentation(
-            zone=one.zone, guests=one.guests, reminders=one.reminders, color=one.color, back_link=link
-        )
+        return replace(self.presentation, back_link=link, horizon=whole_months(self.window))
 
 
 def back_link(public_url: str | None, calendar: Calendar, uid: str) -> str | None:
@@ -148,6 +145,13 @@ def window_of(link: Link, now: datetime) -> Window:
         start=midnight - timedelta(days=link.policy.past_days),
         end=midnight + timedelta(days=link.policy.future_days + 1),
     )
+
+
+def whole_months(window: Window) -> Window:
+    """Return the months that a window touches: what hangs on it changes once a month, not every day."""
+    first = window.start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    last = window.end.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=31)
+    return Window(start=first, end=last.replace(day=1))
 
 
 def held(tx: Transaction, ctx: RunContext) -> None:

@@ -209,7 +209,7 @@ def _job(
         case Sending.PARK if local is not None:
             park_here(tx, ctx, local, reason=local.rejected or "it cannot be sent", now=now)
         case Sending.CREATE if local is not None:
-            return _creation(tx, ctx, local, now=now)
+            return _creation(tx, ctx, local, now=now, is_repeat=mapping is not None)
         case Sending.UPDATE if local is not None and mapping is not None:
             return _change(ctx, local, mapping)
         case Sending.DELETE if mapping is not None:
@@ -244,7 +244,9 @@ def _change(ctx: RunContext, local: LocalView, mapping: Mapping) -> Job:
     )
 
 
-def _creation(tx: Transaction, ctx: RunContext, local: LocalView, *, now: datetime) -> Job:
+def _creation(
+    tx: Transaction, ctx: RunContext, local: LocalView, *, now: datetime, is_repeat: bool = False
+) -> Job:
     """Note the intent before the create: after a crash somebody must know what may be there."""
     uid, ours = local.stored.uid, local.ours or b""
     mapping_store.save(
@@ -267,7 +269,7 @@ def _creation(tx: Transaction, ctx: RunContext, local: LocalView, *, now: dateti
     )
     return Job(
         uid=uid,
-        write=Put(key=ctx.key(uid), ical=ours, presentation=ctx.presentation_of(uid)),
+        write=Put(key=ctx.key(uid), ical=ours, presentation=ctx.presentation_of(uid), is_repeat=is_repeat),
         ours=ours,
         ours_hash=local.ours_hash,
     )
@@ -276,7 +278,9 @@ def _creation(tx: Transaction, ctx: RunContext, local: LocalView, *, now: dateti
 def _removal(ctx: RunContext, uid: str, mapping: Mapping) -> Job:
     first: Put | None = None
     if mapping.remote_id is None:
-        first = Put(key=ctx.key(uid), ical=mapping.sent, presentation=ctx.presentation_of(uid))
+        first = Put(
+            key=ctx.key(uid), ical=mapping.sent, presentation=ctx.presentation_of(uid), is_repeat=True
+        )
     return Job(
         uid=uid,
         write=Delete(

@@ -65,6 +65,11 @@ def made(tx: Transaction, link_id: LinkId, watch: Watch, *, secret: str, now: da
     )
 
 
+def renewed(tx: Transaction, link_id: LinkId, watch: Watch, *, now: datetime) -> None:
+    """Keep a subscription that was prolonged: its id and secret stay."""
+    watches.renew(tx, link_id, expires_at_utc=watch.expires_at_utc, renew_at_utc=watch.renew_at_utc(now))
+
+
 def refused(tx: Transaction, link_id: LinkId, *, now: datetime) -> None:
     """Try again in a while; polling goes on meanwhile."""
     watches.refuse(tx, link_id, again_at_utc=now + _TRY_AGAIN)
@@ -73,6 +78,13 @@ def refused(tx: Transaction, link_id: LinkId, *, now: datetime) -> None:
 def heard(tx: Transaction, signals: Sequence[Signal], *, now: datetime) -> int:
     """Make links due for a pull; return how many messages were genuine."""
     return sum(
-        watches.heard(tx, channel_id=one.watch_id, secret=one.secret, is_gone=one.is_gone, now=now)
+        watches.heard(
+            tx,
+            channel_id=one.watch_id,
+            secret=one.secret,
+            is_gone=one.is_gone,
+            must_renew=one.must_renew,
+            now=now,
+        )
         for one in signals
     )

@@ -63,12 +63,29 @@ def refuse(tx: Transaction, link_id: LinkId, *, again_at_utc: datetime) -> None:
     tx.execute(update(watch).where(watch.c.link_id == link_id).values(memo="{}", renew_at_utc=again_at_utc))
 
 
+def renew(tx: Transaction, link_id: LinkId, *, expires_at_utc: datetime, renew_at_utc: datetime) -> None:
+    """Store the new life of a subscription that stays what it is."""
+    tx.execute(
+        update(watch)
+        .where(watch.c.link_id == link_id)
+        .values(expires_at_utc=expires_at_utc, renew_at_utc=renew_at_utc)
+    )
+
+
 def drop(tx: Transaction, link_id: LinkId) -> None:
     """Forget the subscription of a link."""
     tx.execute(delete(watch).where(watch.c.link_id == link_id))
 
 
-def heard(tx: Transaction, *, channel_id: str, secret: str, is_gone: bool, now: datetime) -> bool:
+def heard(
+    tx: Transaction,
+    *,
+    channel_id: str,
+    secret: str,
+    is_gone: bool,
+    now: datetime,
+    must_renew: bool = False,
+) -> bool:
     """Make the link of a channel due for a pull where the secret is right; False for anything forged."""
     row = tx.execute(select(watch).where(watch.c.channel_id == channel_id)).one_or_none()
     if row is None:
@@ -78,7 +95,8 @@ def heard(tx: Transaction, *, channel_id: str, secret: str, is_gone: bool, now: 
     if is_gone:
         drop(tx, LinkId(row.link_id))
     else:
-        tx.execute(update(watch).where(watch.c.link_id == row.link_id).values(heard_at_utc=now))
+        values = {"heard_at_utc": now} | ({"renew_at_utc": now} if must_renew else {})
+        tx.execute(update(watch).where(watch.c.link_id == row.link_id).values(**values))
     tx.execute(
         update(link)
         .where(link.c.id == row.link_id)

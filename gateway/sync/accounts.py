@@ -146,6 +146,7 @@ class Accounts:
             addresses=addresses,
             budget=SharedBudget(self.db, account_id, self.requests_per_minute),
             timeout_s=self.timeout_s,
+            account_id=account.subject,
         )
         return provider.open(client, config)
 

@@ -6,7 +6,7 @@ import secrets
 
 import structlog
 
-from gateway.providers.contract import Notifies, Watch
+from gateway.providers.contract import Notifies, Renews, Watch
 from gateway.providers.errors import ProviderError
 from gateway.services import watch_states
 from gateway.sync.run import Run
@@ -23,10 +23,12 @@ async def keep(run: Run, *, callback_url: str | None) -> None:
     known = await run.db.aread(watch_states.of_link, run.link.id)
     if known is not None and known.renew_at_utc > now:
         return
+    old = known.watch if known is not None else None
+    if old is not None and await _renewed(run, old):
+        return
     watch_id, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     # Stored before the call: a message may come back before the answer does.
     await run.db.awrite(watch_states.begin, run.link.id, watch_id=watch_id, secret=secret, now=now)
-    old = known.watch if known is not None else None
     try:
         made = await account.watch(
             run.calendar_id,
@@ -42,6 +44,19 @@ async def keep(run: Run, *, callback_url: str | None) -> None:
     await run.db.awrite(watch_states.made, run.link.id, made, secret=secret, now=now)
     if old is not None:
         await end(run, old)
+
+
+async def _renewed(run: Run, old: Watch) -> bool:
+    """Prolong a subscription in its place where the provider can; False: make another."""
+    if not isinstance(run.account, Renews):
+        return False
+    try:
+        made = await run.account.renew(old)
+    except ProviderError as error:
+        _log.info("watch.not_renewed", link=run.link.uuid, error=type(error).__name__)
+        return False
+    await run.db.awrite(watch_states.renewed, run.link.id, made, now=run.clock())
+    return True
 
 
 async def end(run: Run, old: Watch) -> None:

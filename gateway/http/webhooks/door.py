@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from gateway.http.deps import Deps
@@ -9,7 +11,8 @@ from gateway.http.engine_slot import EngineSlot
 from gateway.providers.contract import Handshake, Notification, ReadsNotifications
 from gateway.services import watch_states
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 256 * 1024
+PATIENCE_S = 3.0
 
 
 def add(app: web.Application, deps: Deps, slot: EngineSlot) -> None:
@@ -20,8 +23,8 @@ def add(app: web.Application, deps: Deps, slot: EngineSlot) -> None:
         provider = slot.get().registry.providers.get(request.match_info["provider"])
         if provider is None or not isinstance(provider, ReadsNotifications):
             raise web.HTTPNotFound
-        body = await request.content.read(MAX_BYTES + 1)
-        if len(body) > MAX_BYTES:
+        body = await _read(request)
+        if body is None:
             return web.Response(status=202)
         found = provider.notified(
             Notification(
@@ -41,3 +44,17 @@ def add(app: web.Application, deps: Deps, slot: EngineSlot) -> None:
         return web.Response(status=202)
 
     app.router.add_post("/hooks/{provider}", hook)
+
+
+async def _read(request: web.Request) -> bytes | None:
+    """Return the whole body, however many pieces it comes in; None for one too large or without an end."""
+    data = bytearray()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            async for piece in request.content.iter_any():
+                data += piece
+                if len(data) > MAX_BYTES:
+                    return None
+    except TimeoutError:
+        return None
+    return bytes(data)

@@ -1,0 +1,33 @@
+"""The acceptance test of providers, for Microsoft against the laboratory over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from gateway.providers.contract import CalendarLook, Provider, RemoteAccount
+from gateway.providers.testing import ProviderContract
+from plugins.graph.account import GraphAccount
+from plugins.graph.provider import GraphProvider
+from tests.contract.graph.graph_lab import Signed
+
+
+class TestGraph(ProviderContract):
+    @pytest.fixture
+    def provider(self) -> Provider:
+        return GraphProvider()
+
+    @pytest.fixture
+    def config(self, signed: Signed) -> Mapping[str, str]:
+        return signed.config
+
+    @pytest.fixture
+    def account(self, signed: Signed) -> RemoteAccount:
+        account: GraphAccount = signed.account
+        return account
+
+    @pytest.fixture
+    async def calendar_id(self, signed: Signed) -> str:
+        look = CalendarLook(name="Room 1", zone="Europe/Berlin")
+        return (await signed.account.create_calendar(look)).id
