@@ -46,10 +46,10 @@ def connect(
         str | None, typer.Option(metavar="ADDRESS", help="The account, where it is known.")
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Key of a service account instead of a consent.")
+        Path | None, typer.Option(metavar="FILE", help="Key of an application instead of a consent.")
     ] = None,
     subject: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="With --key-file: the account to act for.")
+        str | None, typer.Option(metavar="ADDRESS", help="An application acts for this account.")
     ] = None,
     url: Annotated[
         str | None, typer.Option(metavar="URL", help="caldav, ics: the address of the server or of the file.")
@@ -68,7 +68,7 @@ def connect(
         raise refuse(f"{accounts.TERMS} Repeat with --accept-terms.")
     with op.database() as db:
         owner = db.read(principals.get, person)
-        if key_file is not None:
+        if key_file is not None or subject is not None:
             found = _by_key(op, db, provider, owner, key_file, subject, _uses(use))
         else:
             given = {"url": url, "login": login}
@@ -101,16 +101,18 @@ def _by_key(
     db: Database,
     provider: str,
     owner: Principal,
-    key_file: Path,
+    key_file: Path | None,
     subject: str | None,
     uses: frozenset[Any],  # Any: Use
 ) -> Account:
     from gateway.providers.contract import SignInKind
 
-    try:
-        key = key_file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise refuse(f"The key file {key_file.name} cannot be read.") from None
+    key = ""
+    if key_file is not None:
+        try:
+            key = key_file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise refuse(f"The key file {key_file.name} cannot be read.") from None
     fields = {"key": key, "subject": subject or ""}
     return with_engine(
         op,

@@ -8,7 +8,6 @@ addresses only; where the setting says http (the laboratory on this machine), th
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,8 +28,6 @@ from gateway.providers.errors import (
 )
 from plugins.graph.clouds import cloud_of
 
-# The state is bound to the browser's session, and the code is useless without verifier and secret.
-warnings.filterwarnings("ignore", message="response_mode='form_post' is recommended")
 # Words of the token address that mean: a person has to sign in again (§3).
 _OVER = {"invalid_grant", "interaction_required", "consent_required", "login_required"}
 _LATER = {"temporarily_unavailable", "server_error", "request_timeout"}

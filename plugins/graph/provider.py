@@ -26,9 +26,7 @@ from plugins.graph.subscriptions import read_notification
 
 _SETTINGS = (
     Setting(name="client_id", help="Application (client) id of your own app registration.", default=""),
-    Setting(
-        name="client_secret", help="Its secret; it expires in two years.", default="", is_secret=True
-    ),
+    Setting(name="client_secret", help="Its secret; it expires in two years.", default="", is_secret=True),
     Setting(
         name="certificate",
         help="Certificate with its private key (PEM), in the place of a secret.",
@@ -37,7 +35,7 @@ _SETTINGS = (
     ),
     Setting(
         name="tenant",
-        help="Who may sign in: common (work and personal accounts), organizations, consumers, or a tenant id.",
+        help="Who may sign in: common (work and personal), organizations, consumers, or a tenant id.",
         default="common",
     ),
     Setting(name="cloud", help="global, usgov, usdod or china.", default="global"),

@@ -221,9 +221,7 @@ class Push:
         if there is not None:
             same = _equal_fields(there, flat)
             is_meeting = bool(remote.event.get("isOnlineMeeting"))
-    is_ours = isinstance(memo.get("transaction"), str)
-    has_more = bool(memo.keys() & {"series", "guests"})
-    return bool(version) and is_ours and memo.get("etag") == version and not has_more
+            # Trap: a new body destroys an online meeting's link; a person's event keeps what is equal (§6).
             dropped = same if not dress.is_ours else same & {"body"} if is_meeting else set()
             body = {name: value for name, value in body.items() if name not in dropped}
         return body
@@ -251,9 +249,8 @@ class Push:
 def _is_plain(memo: Mapping[str, Any], version: str | None) -> bool:
     """Return whether the memo is enough to write without reading: our own single event, the same version."""
     is_ours = isinstance(memo.get("transaction"), str)
-    return (
-        bool(version) and is_ours and memo.get("etag") == version and not memo.keys() & {"series", "guests"}
-    )
+    has_more = bool(memo.keys() & {"series", "guests"})
+    return bool(version) and is_ours and memo.get("etag") == version and not has_more
 
 
 def _check(remote: Remote, version: str | None, *, is_inviting: bool = True) -> None:

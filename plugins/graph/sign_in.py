@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import warnings
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,7 +35,7 @@ _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,252}")
 _SHARED_TENANTS = {"common", "organizations", "consumers"}
 _FIELDS = (
     Field(
-        name="mailbox",
+        name="subject",
         label="Mailbox to act for",
         help="The address of a person, a room or a shared mailbox of the tenant.",
     ),
@@ -59,7 +60,7 @@ _FIELDS = (
         is_required=False,
     ),
     Field(
-        name="certificate",
+        name="key",
         label="Certificate with its private key (PEM)",
         help="In the place of a secret.",
         is_secret=True,
@@ -88,15 +89,17 @@ class GraphSignIn:
         if request.kind is not SignInKind.USER or request.redirect_uri is None:
             raise SignInRefused("Microsoft is connected by consent in a browser or by an application.")
         app, wire = _application(config, _tenant(config), msal.SerializableTokenCache())
-        flow = app.initiate_auth_code_flow(
-            _full(config, scopes),
-            redirect_uri=request.redirect_uri,
-            # Trap: whoever is signed in already would be taken without a question.
-            prompt="select_account",
-            login_hint=request.login_hint,
-            # Not form_post: its cross-site POST would arrive without our cookie (§3).
-            response_mode="query",
-        )
+        with warnings.catch_warnings():
+            # MSAL prefers form_post, whose cross-site POST would arrive without our cookie (§3).
+            warnings.simplefilter("ignore", UserWarning)
+            flow = app.initiate_auth_code_flow(
+                _full(config, scopes),
+                redirect_uri=request.redirect_uri,
+                # Trap: whoever is signed in already would be taken without a question.
+                prompt="select_account",
+                login_hint=request.login_hint,
+                response_mode="query",
+            )
         url = wire.outside(str(flow.pop("auth_uri")))
         pending = json.dumps({"kind": "user", "flow": flow, **note}).encode()
         return Challenge(pending=pending, state=str(flow["state"]), url=url, scopes=scopes)
@@ -184,13 +187,13 @@ class GraphSignIn:
     def _mailbox(
         self, config: Mapping[str, str], kept: Mapping[str, Any], answer: Mapping[str, str], now: datetime
     ) -> SignedIn:
-        mailbox = answer.get("mailbox", "").strip().lower()
+        mailbox = answer.get("subject", "").strip().lower()
         if not re.fullmatch(r"[^\s@/\\]{1,128}@[a-z0-9.-]{1,255}", mailbox):
             raise SignInRefused("Name the mailbox to act for by its address.")
         tenant = answer.get("tenant", "").strip() or _tenant(config)
         if tenant in _SHARED_TENANTS or not _TENANT.fullmatch(tenant):
             raise SignInRefused("An application needs the id or domain of its own tenant.")
-        own = {name: answer.get(name, "").strip() for name in ("client_id", "client_secret", "certificate")}
+        own = {name: answer.get(name, "").strip() for name in ("client_id", "client_secret", "key")}
         state: dict[str, Any] = {
             "kind": "application",
             "tenant": tenant,
@@ -222,12 +225,11 @@ def _application(
 
 
 def _program(config: Mapping[str, str], kept: Mapping[str, Any]) -> dict[str, Any]:
-    own = kept.get("client_secret") or kept.get("certificate")
-    source: Mapping[str, Any] = kept if own else config
     return {
         "tenant": kept["tenant"],
         "client_id": kept.get("client_id") or config.get("client_id", ""),
-        "credential": credential_of(source.get("client_secret", ""), source.get("certificate", "")),
+        "credential": credential_of(kept.get("client_secret", ""), kept.get("key", ""))
+        or credential_of(config.get("client_secret", ""), config.get("certificate", "")),
     }
 
 

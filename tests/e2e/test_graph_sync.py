@@ -1,0 +1,107 @@
+"""The engine and the Microsoft plug-in against the laboratory, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.domain.link_model import Direction, LinkState
+from gateway.services import links
+from gateway.store import busy
+from gateway.store.database import Database
+from tests.e2e.graph_world import GraphWorld, graph_world
+from tests.e2e.office import SOON, event, series
+
+
+@pytest.fixture
+async def world(sqlite_db: Database) -> AsyncIterator[GraphWorld]:
+    async with graph_world(sqlite_db) as made:
+        yield made
+        assert await made.lab.outbox() == []
+        assert await made.lab.violations() == []
+
+
+def theirs(hour: int = 15) -> dict[str, object]:
+    return {
+        "subject": "Theirs",
+        "start": {"dateTime": f"{SOON:%Y-%m-%d}T{hour}:00:00", "timeZone": "UTC"},
+        "end": {"dateTime": f"{SOON:%Y-%m-%d}T{hour + 1}:00:00", "timeZone": "UTC"},
+    }
+
+
+async def test_pain_14_an_event_goes_to_graph_changes_and_goes_away(world: GraphWorld) -> None:
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account)
+    world.put(calendar, "a", event("a", "Stand-up", "ATTENDEE:mailto:guest@example.com"))
+    await world.run()
+    assert world.status(link.id).state is LinkState.ACTIVE, world.status(link.id).error
+    (there,) = (await world.there(link.remote_id)).values()
+    assert (there["subject"], there["attendees"], there["isReminderOn"]) == ("Stand-up", [], False)
+    world.put(calendar, "a", event("a", "Planning"))
+    await world.run()
+    (there,) = (await world.there(link.remote_id)).values()
+    assert there["subject"] == "Planning"
+    writes = await world.writes()
+    for _ in range(5):
+        await world.run(poll=True)
+    await world.run(full=True)
+    assert await world.writes() == writes
+    world.delete(calendar, "a")
+    await world.run()
+    assert await world.there(link.remote_id) == {}
+
+
+async def test_two_way_with_graph_takes_and_merges(world: GraphWorld) -> None:
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account, direction=Direction.BOTH)
+    world.put(calendar, "a", event("a", "Title", "LOCATION:Here"))
+    await world.run()
+    (remote_id,) = await world.there(link.remote_id)
+    await world.person_edits(remote_id, location={"displayName": "There"})
+    world.put(calendar, "a", event("a", "New title", "LOCATION:Here"))
+    await world.run(poll=True)
+    await world.run(poll=True)
+    there = (await world.there(link.remote_id))[remote_id]
+    assert (there["subject"], there["location"]["displayName"]) == ("New title", "There")
+    assert b"LOCATION:There" in world.here(calendar)["a"]
+    new = await world.person_adds(link.remote_id, **theirs())
+    await world.run(poll=True)
+    assert len(world.here(calendar)) == 2
+    writes = await world.writes()
+    await world.run(poll=True)
+    await world.run(full=True)
+    assert await world.writes() == writes
+    await world.person_deletes(new)
+    await world.run(poll=True)
+    assert list(world.here(calendar)) == ["a"]
+
+
+async def test_busy_in_outlook_blocks_here(world: GraphWorld) -> None:
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account, direction=Direction.PULL, remote="Calendar")
+    await world.person_adds(link.remote_id, **theirs())
+    await world.run()
+    (period,) = world.db.read(busy.within, calendar.id, 0, 2**40)
+    assert period.title is None
+    assert world.here(calendar) == {}
+
+
+async def test_pain_1_reconnecting_graph_with_an_empty_memory_adopts_everything(world: GraphWorld) -> None:
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account)
+    for number in range(6):
+        world.put(calendar, f"e{number}", event(f"e{number}", days=number))
+    world.put(calendar, "s", series("s", days=1))
+    world.put(calendar, "hours", event("hours", "Each hour", "RRULE:FREQ=HOURLY;INTERVAL=30;COUNT=3"))
+    await world.run()
+    before = await world.there(link.remote_id)
+    assert len(before) == 10
+    await world.db.awrite(links.remove, link.id, actor="test", now=world.clock())
+    writes = await world.writes()
+    again = await world.link(calendar, account, remote=link.remote_id)
+    await world.run()
+    assert world.status(again.id).state is LinkState.ACTIVE, world.status(again.id).error
+    assert len(world.mappings(again.id)) == 8
+    assert (await world.there(link.remote_id)).keys() == before.keys()
+    assert await world.writes() == writes
