@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gateway.domain.content_lines import PRODID, escape_text, strip_controls
 from gateway.domain.line_edit import events, to_bytes, tree_of
-from gateway.domain.line_tree import LineComponent, split
+from gateway.domain.line_tree import LineComponent, parameter, split
 from gateway.domain.link_model import FIELD_NAMES, LinkPolicy, Privacy, ReminderMode
 from gateway.domain.model import CalendarObject, Classification, ObjectKind
 from gateway.domain.templates import render
@@ -41,6 +41,7 @@ _FIELDS = {
     "color": "COLOR",
 }
 _GUESTS = ("ATTENDEE", "ORGANIZER")
+_MAX_PEOPLE = 100
 _ESCAPES = {"n": "\n", "N": "\n"}
 
 
@@ -158,6 +159,8 @@ def _texts(shown: LineComponent, component: LineComponent, stored: CalendarObjec
         "resource": sight.resource_name,
         "kind": stored.kind.value,
         "link": sight.back_link or "",
+        # People in a text are invited by nobody, and count against no provider's limit (behaviours.md 15).
+        "guests": ", ".join(_people(component)) if is_full else "",
     }
     title = render(policy.title, values) or policy.placeholder
     shown.lines.append(("SUMMARY", f"SUMMARY:{escape_text(title)}"))
@@ -169,6 +172,17 @@ def _texts(shown: LineComponent, component: LineComponent, stored: CalendarObjec
         shown.lines += [(name, strip_controls(line)) for name, line in component.lines if name in allowed]
     if policy.sends_guests:
         shown.lines += [(name, line) for name, line in component.lines if name in _GUESTS]
+
+
+def _people(component: LineComponent) -> list[str]:
+    found = []
+    for line in component.every("ATTENDEE"):
+        parameters, value = split(line)
+        address = value.strip()
+        name = parameter(parameters, "CN") or (address[7:] if address.lower().startswith("mailto:") else "")
+        if name := " ".join(strip_controls(name).split()):
+            found.append(name)
+    return found[:_MAX_PEOPLE]
 
 
 def _text(component: LineComponent, name: str) -> str:

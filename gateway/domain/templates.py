@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from gateway.domain.errors import InvalidInput
 
-TEMPLATE_FIELDS = ("title", "description", "location", "resource", "kind", "link")
+TEMPLATE_FIELDS = ("title", "description", "location", "resource", "kind", "link", "guests")
 MAX_TEMPLATE = 2000
 _TOKEN = re.compile(r"\{\{|\}\}|\{([a-z_]*)\}|[{}]")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.domain.errors import InvalidInput
 from gateway.domain.fingerprint import canonical, differing, field_names
+from gateway.domain.line_edit import events, tree_of
 from gateway.domain.link_model import Mapping
 from gateway.domain.sending import Sending, sending
 from gateway.domain.sync_model import LocalView
@@ -44,7 +45,7 @@ class Job:
 
     ``first`` is sent before ``write``: a create whose end we never learnt is repeated with its key, so that
     what it made can be removed. ``was``: what is there before the write, as far as is known. ``was_aside``:
-    it was parked. ``had_drift``: a change there was reported.
+    it was parked. ``had_drift``: a change there was reported. ``is_listed``: dates stand for its rule.
     """
 
     uid: str
@@ -57,6 +58,7 @@ class Job:
     first: Put | None = None
     was_aside: bool = False
     had_drift: bool = False
+    is_listed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +243,7 @@ def _change(ctx: RunContext, local: LocalView, mapping: Mapping) -> Job:
         was=mapping.base,
         fields=_fields(mapping.sent, ours),
         had_drift=mapping.drift_hash is not None,
+        is_listed=_is_listed(local.stored.ical, ours),
     )
 
 
@@ -272,7 +275,16 @@ def _creation(
         write=Put(key=ctx.key(uid), ical=ours, presentation=ctx.presentation_of(uid), is_repeat=is_repeat),
         ours=ours,
         ours_hash=local.ours_hash,
+        is_listed=_is_listed(local.stored.ical, ours),
     )
+
+
+def _is_listed(stored: bytes, ours: bytes) -> bool:
+    """Return whether dates went out in the place of a rule that the provider does not know."""
+    if b"RDATE" not in ours:
+        return False
+    has_rule = [any(one.first("RRULE") for one in events(tree_of(ical))) for ical in (stored, ours)]
+    return has_rule == [True, False]
 
 
 def _removal(ctx: RunContext, uid: str, mapping: Mapping) -> Job:

@@ -16,10 +16,20 @@ _TRY_AGAIN = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownWatch:
-    """The subscription of a link; ``watch`` is None while none is known to exist."""
+    """The subscription of a link.
+
+    Attributes:
+        watch: None while none is known to exist.
+        heard_at_utc: when its last genuine message came; None for never.
+    """
 
     watch: Watch | None
     renew_at_utc: datetime
+    heard_at_utc: datetime | None = None
+
+    def is_silent(self, *, since: datetime | None) -> bool:
+        """Return whether it has said nothing since then, although there was something to say."""
+        return self.watch is not None and since is not None and (self.heard_at_utc or since) <= since
 
 
 def of_link(tx: Transaction, link_id: LinkId) -> KnownWatch | None:
@@ -36,7 +46,7 @@ def of_link(tx: Transaction, link_id: LinkId) -> KnownWatch | None:
             calendar_id=memo["calendar_id"],
             expires_at_utc=row["expires_at_utc"],
         )
-    return KnownWatch(watch=watch, renew_at_utc=row["renew_at_utc"])
+    return KnownWatch(watch=watch, renew_at_utc=row["renew_at_utc"], heard_at_utc=row["heard_at_utc"])
 
 
 def begin(tx: Transaction, link_id: LinkId, *, watch_id: str, secret: str, now: datetime) -> None:

@@ -138,6 +138,9 @@ async def _one(run: Run, job: Job) -> Done:
         if isinstance(job.write, Delete):
             return Done(job=job, answer=Removed(remote_id=job.write.remote_id))
         return Done(job=job, conflict=True)
+    if job.is_listed and isinstance(job.write, Put):
+        # Said, not hidden (behaviours.md 20); of the object only the hash of its UID.
+        _log.info("series.expanded", link=run.link.uuid, object=job.write.key.marker)
     return Done(job=job, answer=answer)
 
 

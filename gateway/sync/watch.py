@@ -6,12 +6,16 @@ import secrets
 
 import structlog
 
+from gateway.domain.sync_model import Act
 from gateway.providers.contract import Notifies, Renews, Watch
 from gateway.providers.errors import ProviderError
 from gateway.services import watch_states
+from gateway.services.watch_states import KnownWatch
 from gateway.sync.run import Run
 
 _log = structlog.get_logger("gateway.sync.watch")
+# What a provider should have told; our own writes come back as echoes, with or without a word.
+_NEWS = frozenset(Act) - {Act.ECHO, Act.FORGET, Act.NOT_BUSY, Act.IGNORE, Act.PARK}
 
 
 async def keep(run: Run, *, callback_url: str | None) -> None:
@@ -21,10 +25,11 @@ async def keep(run: Run, *, callback_url: str | None) -> None:
         return
     now = run.clock()
     known = await run.db.aread(watch_states.of_link, run.link.id)
-    if known is not None and known.renew_at_utc > now:
+    is_lost = known is not None and _has_missed(run, known)
+    if known is not None and known.renew_at_utc > now and not is_lost:
         return
     old = known.watch if known is not None else None
-    if old is not None and await _renewed(run, old):
+    if old is not None and not is_lost and await _renewed(run, old):
         return
     watch_id, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     # Stored before the call: a message may come back before the answer does.
@@ -56,6 +61,16 @@ async def _renewed(run: Run, old: Watch) -> bool:
         _log.info("watch.not_renewed", link=run.link.uuid, error=type(error).__name__)
         return False
     await run.db.awrite(watch_states.renewed, run.link.id, made, now=run.clock())
+    return True
+
+
+def _has_missed(run: Run, known: KnownWatch) -> bool:
+    """Return whether polling has found what the subscription did not tell: it is lost (behaviours.md 31)."""
+    if run.begun.must_compare or not any(run.ctx.counts.get(act.value) for act in _NEWS):
+        return False
+    if not known.is_silent(since=run.link.synced_at_utc):
+        return False
+    _log.info("watch.silent", link=run.link.uuid)
     return True
 
 

@@ -11,7 +11,17 @@ from typing import Any
 from gateway.providers.contract import RemoteKind, Removed, Unreadable, Upsert
 from gateway.providers.flat.write_ical import to_ical
 from plugins.google.quirks.markers import guests_hash
-from plugins.google.reading import Event, Odd, key_of, marker_of_event, member, objects, text, to_flat
+from plugins.google.reading import (
+    Event,
+    Odd,
+    Untakeable,
+    key_of,
+    marker_of_event,
+    member,
+    objects,
+    text,
+    to_flat,
+)
 
 _KINDS = {"outOfOffice": RemoteKind.OUT_OF_OFFICE, "focusTime": RemoteKind.FOCUS}
 _BLIND = {"freeBusyReader", "writerWithoutPrivateAccess", "reader"}
@@ -96,7 +106,7 @@ def item_of(
         return Unreadable(
             remote_id=remote.id,
             version=remote.version,
-            reason=f"This event cannot be read: {error}.",
+            reason=f"This event cannot be {_what(error)}: {str(error).rstrip('.')}.",
             marker=genuine,
         )
     return Upsert(
@@ -110,6 +120,10 @@ def item_of(
         guests=remote.has_guests,
         is_declined=is_declined(remote.event),
     )
+
+
+def _what(error: Odd) -> str:
+    return "kept here" if isinstance(error, Untakeable) else "read"
 
 
 def _kind(event: Event, role: str) -> RemoteKind:

@@ -36,6 +36,18 @@ class Odd(ValueError):
     """The event cannot be understood; the text says why, without its content."""
 
 
+class Untakeable(Odd):
+    """The event is understood, and cannot be kept here; the text says why, without its content."""
+
+
+# What our own objects are told when they go out is no reason for somebody else's event.
+_WHY = {
+    "noOccurrence": "it takes place at no time",
+    "ruleBeyondGoogle": "its rule is one that Google does not document, and makes too many dates to list",
+    "mixedDates": "its list of dates mixes days and times",
+}
+
+
 def text(event: Event, name: str) -> str:
     """Return a text field; empty where absent.
 
@@ -154,7 +166,9 @@ def to_flat(
     try:
         obj = parse_object(data, max_bytes=MAX_BYTES)
         return flatten(obj, zone=_UTC, guests=True, alarms=False)
-    except (InvalidInput, Rejected) as error:
+    except Rejected as error:
+        raise Untakeable(_WHY.get(error.code or "", str(error))) from None
+    except InvalidInput as error:
         raise Odd(str(error)) from None
 
 

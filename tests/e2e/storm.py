@@ -9,22 +9,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from aiohttp import web
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from gateway.domain.link_model import Account, AccountState, Direction, Link, LinkId, LinkState
-from gateway.http.webhooks import door
 from gateway.providers.registry import Registry
 from gateway.services import accounts as account_service
 from gateway.services import links
@@ -32,6 +29,7 @@ from gateway.store import busy, watches
 from gateway.store import links as link_store
 from gateway.store.database import Database, sqlite_url
 from gateway.store.sealed import Sealer, new_key
+from tests.e2e.hooks import hooks
 from tests.e2e.office import SOON, Office, event, open_engine, series
 from tests.e2e.provider_world import Fault, ProviderWorld
 
@@ -94,9 +92,9 @@ class Storm(RuleBasedStateMachine):
         )
         accounts.timeout_s = 0.5
         self.office = Office(db=self.db, accounts=accounts, sealer=sealer, worker=worker)
-        worker.callback_url = await self.stack.enter_async_context(_hooks(self.office, registry))
+        address = await self.stack.enter_async_context(hooks(self.office))
         for side in self.sides:
-            await side.receive_at(worker.callback_url)
+            await side.receive_at(address)
         self.seen_fired = [Counter[str]() for _ in self.sides]
         self.calendar = self.office.add_resource()
         self.bonds = await self._bonds()
@@ -385,22 +383,6 @@ class Storm(RuleBasedStateMachine):
             for one in self.db.read(busy.within, self.calendar.id, 0, 2**40)
             if one.link_id == bond.link_id and one.busy.blocks
         }
-
-
-@asynccontextmanager
-async def _hooks(office: Office, registry: Registry) -> AsyncIterator[str]:
-    """Serve the webhook door alone, on loopback."""
-    app = web.Application()
-    deps: Any = SimpleNamespace(db=office.db, clock=office.clock)
-    slot: Any = SimpleNamespace(get=lambda: SimpleNamespace(registry=registry))
-    door.add(app, deps, slot)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 def run_storm(
