@@ -119,6 +119,8 @@ def test_pain_5_an_echo_leads_to_nothing(
 ) -> None:
     if mapping is None or mapping.remote_id is None or remote.is_gone or remote.problem is not None:
         return
+    if not link.pushes:
+        return  # it has no copies; what is there is somebody's time
     if remote.content_hash == mapping.base_hash and not (remote.guests and not mapping.has_guests):
         assert decide(link, mapping, local, remote).act is Act.ECHO
 
@@ -128,3 +130,15 @@ def test_what_another_link_of_ours_wrote_is_left_alone(
     link: Link, mapping: Mapping | None, local: LocalView | None, remote: RemoteView
 ) -> None:
     assert decide(link, mapping, local, replace(remote, is_other_links=True)).act is Act.IGNORE
+
+
+@given(links, locals_, remotes)
+def test_pain_5_a_link_that_only_reads_makes_no_copies_and_adopts_none(
+    link: Link, local: LocalView | None, remote: RemoteView
+) -> None:
+    if link.pushes:
+        return
+    act = decide(link, None, local, remote).act
+    assert act in {Act.BUSY, Act.NOT_BUSY, Act.PARK, Act.IGNORE}
+    if remote.is_ours and remote.uid is not None:
+        assert act is not Act.BUSY
