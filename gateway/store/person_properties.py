@@ -50,16 +50,10 @@ def change_person(tx: Transaction, principal_id: PrincipalId, changes: Mapping[s
     _change(tx, principal_property, {"principal_id": principal_id}, changes)
 
 
-def copy_object(tx: Transaction, source_id: ObjectId, target_id: ObjectId) -> None:
-    """Give an object what everybody has set on another one, and nothing else."""
+def copy_object(tx: Transaction, source_id: ObjectId, target_id: ObjectId, principal_id: PrincipalId) -> None:
+    """Give an object what a person has set on another one, and nobody's anything else."""
     tx.execute(delete(object_property).where(object_property.c.object_id == target_id))
-    rows = tx.execute(select(object_property).where(object_property.c.object_id == source_id)).all()
-    for row in rows:
-        tx.execute(
-            insert(object_property).values(
-                principal_id=row.principal_id, object_id=target_id, name=row.name, value=row.value
-            )
-        )
+    change_object(tx, target_id, principal_id, of_object(tx, source_id, principal_id))
 
 
 def _read(tx: Transaction, table: Table, key: Mapping[str, int]) -> dict[str, str]:

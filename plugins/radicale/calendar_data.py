@@ -6,7 +6,6 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
-from zoneinfo import ZoneInfo
 
 from gateway.domain.content_lines import fold
 from gateway.domain.errors import TooManyInstances
@@ -38,7 +37,7 @@ class _Bytes:
 class CalendarData:
     """How calendar data is wanted; counts the instances it has written."""
 
-    zone: ZoneInfo
+    zone: tzinfo
     limit: int
     expand: Window | None = None
     limit_set: Window | None = None
@@ -47,7 +46,7 @@ class CalendarData:
     written: int = 0
 
     @classmethod
-    def of(cls, node: ET.Element, *, zone: str, limit: int) -> CalendarData:
+    def of(cls, node: ET.Element, *, zone: tzinfo, limit: int) -> CalendarData:
         """Read a calendar-data element.
 
         Raises:
@@ -64,7 +63,7 @@ class CalendarData:
         if (free_busy := node.find(caldav("limit-freebusy-set"))) is not None:
             read_window(free_busy)  # it limits VFREEBUSY components, and none are stored
         return cls(
-            zone=ZoneInfo(zone),
+            zone=zone,
             limit=limit,
             expand=read_window(expand) if expand is not None else None,
             limit_set=read_window(limit_set) if limit_set is not None else None,

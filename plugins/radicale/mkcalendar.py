@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 
 from gateway.domain.errors import AlreadyExists, GatewayError
-from gateway.domain.timezone import known_zone
 from gateway.services import Transaction, access, calendar_properties, resources
 from gateway.services.calendars import set_components
+from plugins.radicale import settable, zones
 from plugins.radicale.mkcol_response import RefusedProperties
 from plugins.radicale.names import caldav, dav
 from plugins.radicale.problems import Answer, Problem, forbidden
@@ -18,8 +18,6 @@ from plugins.radicale.session import FACE
 
 _COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
 _SET = caldav("supported-calendar-component-set")
-_ZONE = caldav("calendar-timezone")
-_ZONE_ID = caldav("calendar-timezone-id")
 _TYPE = dav("resourcetype")
 
 
@@ -99,20 +97,14 @@ def _components(node: ET.Element | None) -> tuple[str, ...]:
 
 def _zone(changes: Changes) -> str | None:
     """Return the IANA name of the zone that the body gives."""
-    by_name, by_text = changes.pop(_ZONE_ID, None), changes.pop(_ZONE, None)
-    tzid = (by_name.text or "").strip() if by_name is not None else ""
-    if not tzid and by_text is not None:
-        for line in (by_text.text or "").replace("\r\n ", "").splitlines():
-            if line.strip().upper().startswith("TZID"):
-                tzid = line.partition(":")[2].strip()
-                break
-    if not tzid:
-        return None
-    found = known_zone(tzid)
-    if found is None:
-        given = [_ZONE_ID if by_name is not None else _ZONE]
-        raise _Refused(given, "This time zone is not known; use an IANA name.", "<C:valid-calendar-data/>")
-    return found.key
+    refused = settable.refused(changes)
+    if refused:
+        _, condition = next(iter(refused.values()))
+        raise _Refused(tuple(refused), "A property cannot have this value.", condition)
+    zone = settable.zone_of(changes)
+    for name in (zones.ZONE, zones.ZONE_ID):
+        changes.pop(name, None)
+    return zone.key if zone is not None else None
 
 
 def _make(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape, quoteattr
 
+_XML = "http://www.w3.org/XML/1998/namespace"
 DAV = "DAV:"
 CALDAV = "urn:ietf:params:xml:ns:caldav"
 CALSERVER = "http://calendarserver.org/ns/"
@@ -49,3 +51,24 @@ def element(name: str, inner: str = "") -> str:
     """Return one element; ``inner`` is XML already."""
     qualified, declared = tag(name)
     return f"<{qualified}{declared}>{inner}</{qualified}>" if inner else f"<{qualified}{declared}/>"
+
+
+def xml_of(node: ET.Element) -> str:
+    """Return an element with its attributes and all that is in it, for any place of our documents."""
+    qualified, declared = tag(node.tag)
+    attributes = []
+    for number, (name, value) in enumerate(node.attrib.items()):
+        match = _CLARK.fullmatch(name)
+        if match is not None and match[1] == _XML:
+            name = f"xml:{match[2]}"
+        elif match is not None:
+            declared += f" xmlns:a{number}={quoteattr(match[1])}"
+            name = f"a{number}:{match[2]}"
+        attributes.append(f" {name}={quoteattr(_ILLEGAL.sub('', value))}")
+    inner = _exact(node.text) + "".join(xml_of(child) + _exact(child.tail) for child in node)
+    return f"<{qualified}{declared}{''.join(attributes)}>{inner}</{qualified}>"
+
+
+def _exact(value: str | None) -> str:
+    # A bare CR would not survive an XML parser.
+    return text(value or "").replace("\r", "&#13;")

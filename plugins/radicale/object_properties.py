@@ -40,7 +40,7 @@ _SPECIAL = str.maketrans({"{": "{{", "}": "}}"})
 
 
 def renderer(
-    request: Request, view: View, names: Sequence[str], *, extra_missing: Sequence[str] = ()
+    request: Request, view: View, names: Sequence[str], *, is_names_only: bool = False
 ) -> Callable[[Summary, str], str]:
     """Return what writes the response of one object; its second argument is XML of further properties.
 
@@ -48,7 +48,7 @@ def renderer(
         request: for hrefs.
         view: decides names, tags and privileges per object.
         names: the properties asked for; unknown ones come out as 404.
-        extra_missing: further names to report as 404.
+        is_names_only: they are named, without values.
     """
     base = request.calendar_href(view.entry.slug)
     home = request.home_href
@@ -71,8 +71,10 @@ def renderer(
         ),
         dav("acl"): "<D:acl>" + access_control.acl(home, "{4}") + "</D:acl>",
     } | _FIXED
+    if is_names_only:
+        fixed = {name: element(name) for name in fixed}
     good = "".join(fixed[name] for name in names if name in fixed)
-    missing = [name for name in names if name not in fixed] + list(extra_missing)
+    missing = [name for name in names if name not in fixed]
     bad = "".join(element(name).translate(_SPECIAL) for name in missing)
     template = "<D:response><D:href>" + base.translate(_SPECIAL) + "{0}</D:href>"
     template += f"<D:propstat><D:prop>{good}{{5}}</D:prop>{status_line(200)}</D:propstat>"

@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
-from gateway.domain.content_lines import PRODID, write
-from gateway.domain.model import Calendar, Level, Window
-from gateway.domain.timezone import vtimezone_lines
-from plugins.radicale import access_control, principal_nodes, quota, supported
+from gateway.domain.model import Calendar, Level
+from plugins.radicale import access_control, principal_nodes, quota, supported, zones
 from plugins.radicale.names import APPLE, CALSERVER, caldav, dav, text
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
@@ -125,13 +121,7 @@ def _components(node: CalendarNode) -> str:
 
 
 def _timezone(node: CalendarNode) -> str:
-    """Return the zone of floating times as a VCALENDAR with one VTIMEZONE, right for the index horizon."""
-    zone = node.view.entry.resource.zone
-    index = node.calendar.index
-    span = Window(start=datetime(max(1, index.start.year - 1), 1, 1, tzinfo=UTC), end=index.end)
-    lines = vtimezone_lines(zone, ZoneInfo(zone), span)
-    whole = write(["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODID}", *lines, "END:VCALENDAR"])
-    return text(whole.decode())
+    return zones.vtimezone_text(node.view.entry.resource.zone, node.calendar)
 
 
 CALENDAR: Mapping[str, Callable[[CalendarNode], str | None]] = {

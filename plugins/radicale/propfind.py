@@ -6,10 +6,17 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gateway.services import calendar_properties, reading
+from gateway.services import calendar_properties, person_properties, reading
 from gateway.services.access import HomeEntry
 from gateway.services.reading import Summary
-from plugins.radicale import multistatus, object_properties, preferences, principal_nodes, properties
+from plugins.radicale import (
+    dead_properties,
+    multistatus,
+    object_properties,
+    preferences,
+    principal_nodes,
+    properties,
+)
 from plugins.radicale.names import dav, element
 from plugins.radicale.principal_nodes import PRINCIPAL, Known, PrincipalNode
 from plugins.radicale.problems import Answer, Problem, not_found
@@ -145,7 +152,11 @@ def _principals(
 def _folder(
     request: Request, href: str, table: properties.FolderTable, wanted: Wanted, is_minimal: bool
 ) -> str:
-    return multistatus.response(href, _propstats(Folder(request=request), table, {}, wanted, is_minimal))
+    own: Mapping[str, str] = {}
+    is_home = table is properties.HOME
+    if is_home and (wanted.names is None or any(name not in table for name in wanted.names)):
+        own = person_properties.of_person(request.session.tx, request.principal.id)
+    return multistatus.response(href, _propstats(Folder(request=request), table, own, wanted, is_minimal))
 
 
 def _calendars(
@@ -203,8 +214,6 @@ def _objects(
     if names is None:
         names = list(object_properties.NAMES if wanted.is_names_only else object_properties.ALLPROP)
         names += [name for name in wanted.included if name not in names]
-    if is_minimal:
-        names = [name for name in names if name in object_properties.NAMES]
     with_times = object_properties.MODIFIED in names
     items: list[Summary]
     if target is None or target.name is None:
@@ -213,12 +222,13 @@ def _objects(
         found = view.find(tx, target.name)
         hrefs = [found.href] if found is not None else []
         items = reading.summaries_by_hrefs(tx, entry.calendar_id, hrefs, with_times=with_times)
-    if wanted.is_names_only:
-        for item in items:
-            inner = "".join(element(name) for name in names)
-            href = request.href(request.principal.login, entry.slug, view.href_of(item), is_collection=False)
-            yield multistatus.response(href, [(200, inner, "")])
-        return
-    render = object_properties.renderer(request, view, names)
+    render = dead_properties.renderer(
+        request,
+        view,
+        names,
+        is_all=wanted.names is None,
+        is_minimal=is_minimal,
+        is_names_only=wanted.is_names_only,
+    )
     for item in items:
         yield render(item, "")

@@ -1,24 +1,32 @@
-"""PROPPATCH (RFC 4918 §9.2): what a person sets on a calendar is hers; all or nothing, a status per property.
+"""PROPPATCH (RFC 4918 §9.2): what a person sets is hers; all or nothing, a status per property.
 
-Colour, order, name and description are kept per person, and so is every property that nobody here knows.
-On a calendar that she made herself, name, colour and description change the calendar as well.
+Colour, order, name, description, zone and transparency of a calendar are kept per person, and so is every
+property that nobody here knows, on calendars, on objects and on the home. On a calendar that she made
+herself, name, colour, description and zone change the calendar as well.
 """
 
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable, Container
 
 from gateway.domain.errors import InvalidInput
-from gateway.services import Transaction, access, calendar_properties, resources
-from plugins.radicale import multistatus, preferences, properties
-from plugins.radicale.names import dav, element, text
+from gateway.services import Transaction, access, calendar_properties, person_properties, resources
+from gateway.services.access import HomeEntry
+from gateway.services.person_properties import TooMuchToKeep
+from plugins.radicale import multistatus, object_properties, preferences, properties, settable, zones
+from plugins.radicale.names import CALDAV, DAV, dav, element, xml_of
 from plugins.radicale.problems import Answer, Problem, forbidden, not_found
 from plugins.radicale.properties import COLOR, DESCRIPTION, DISPLAY_NAME
-from plugins.radicale.requests import Request
+from plugins.radicale.requests import PRINCIPALS, Request
 from plugins.radicale.session import FACE
+from plugins.radicale.view import View
 
 Changes = dict[str, ET.Element | None]
-_PROTECTED = "<D:error><D:cannot-modify-protected-property/></D:error>"
+Statuses = dict[str, tuple[int, str]]
+_PROTECTED = (403, "<D:error><D:cannot-modify-protected-property/></D:error>")
+_TOO_MUCH = (507, "")
+_CONFLICT = (409, "")
 _FIELDS = {DISPLAY_NAME: "name", COLOR: "color", DESCRIPTION: "description"}
 
 
@@ -28,33 +36,62 @@ def handle(request: Request) -> Answer:
     if root is None or root.tag != dav("propertyupdate"):
         raise Problem(400, "A PROPPATCH body begins with DAV:propertyupdate.")
     changes = read_changes(root)
-    if request.target.name is not None:
-        request.entry()
-        return _answer(request, changes, dict.fromkeys(changes, (403, _PROTECTED)))
-    if request.target.slug is None:
-        request.check_home()
-        return _answer(request, changes, dict.fromkeys(changes, (403, _PROTECTED)))
+    target = request.target
+    if target.login is None or target.login == PRINCIPALS:
+        return _refuse(request, changes, dict.fromkeys(changes, _PROTECTED))
+    request.check_home()
+    if target.slug is None:
+        refused = {name: _PROTECTED for name in changes if _is_live(name, properties.HOME)}
+        return _write(request, changes, refused, _store_home)
     with request.session.reading():
-        entry = request.entry()
-    refused = {name: (403, _PROTECTED) for name in changes if is_protected(name)}
+        request.entry()
+    if target.name is not None:
+        live = {name: _PROTECTED for name in changes if _is_live(name, object_properties.NAMES)}
+        return _write(request, changes, live, _store_object)
+    refused = {name: _PROTECTED for name in changes if is_protected(name)}
+    for name, (status, condition) in settable.refused(changes).items():
+        refused[name] = (status, f"<D:error>{condition}</D:error>" if condition else "")
+    return _write(request, changes, refused, _store_calendar)
+
+
+def is_protected(name: str) -> bool:
+    """Return whether a property of a calendar is the server's to set."""
+    return (
+        name not in properties.PERSONAL and name not in settable.NAMES and _is_live(name, properties.CALENDAR)
+    )
+
+
+def _is_live(name: str, known: Container[str]) -> bool:
+    if name == DISPLAY_NAME and name not in known:
+        return False
+    return name in known or name.startswith((f"{{{DAV}}}", f"{{{CALDAV}}}"))
+
+
+def _write(
+    request: Request,
+    changes: Changes,
+    refused: Statuses,
+    store: Callable[[Transaction, Request, Changes], None],
+) -> Answer:
+    """Store all changes or none."""
     if refused:
-        rest = dict.fromkeys((name for name in changes if name not in refused), (424, ""))
-        return _answer(request, changes, refused | rest)
+        return _refuse(request, changes, refused)
     try:
-        request.handle.db.write(_store, request, entry.slug, changes)
-    except InvalidInput as error:
-        raise forbidden(str(error)) from None
+        request.handle.db.write(store, request, changes)
+    except TooMuchToKeep as error:
+        return _refuse(request, changes, dict.fromkeys(error.names, _TOO_MUCH))
+    except InvalidInput:
+        # The rules of a calendar's own fields: a name without control characters, a colour that is one.
+        return _refuse(request, changes, dict.fromkeys(_FIELDS.keys() & changes.keys(), _CONFLICT))
     liked = preferences.of(request)
     if liked.is_minimal:
         return Answer(204, liked.headers)
     return _answer(request, changes, dict.fromkeys(changes, (200, "")))
 
 
-def is_protected(name: str) -> bool:
-    """Return whether a property of a calendar is the server's to set."""
-    if name in properties.PERSONAL:
-        return False
-    return name in properties.CALENDAR or name.startswith(("{DAV:}", "{urn:ietf:params:xml:ns:caldav}"))
+def _refuse(request: Request, changes: Changes, refused: Statuses) -> Answer:
+    rest = dict.fromkeys((name for name in changes if name not in refused), (424, ""))
+    return _answer(request, changes, refused | rest)
 
 
 def read_changes(root: ET.Element) -> Changes:
@@ -73,8 +110,7 @@ def read_changes(root: ET.Element) -> Changes:
 
 def as_xml(node: ET.Element) -> str:
     """Return a property as it is kept: an element that stands alone."""
-    children = "".join(ET.tostring(child, encoding="unicode") for child in node)
-    return element(node.tag, text(node.text or "") + children)
+    return xml_of(node)
 
 
 def plain_fields(changes: Changes) -> dict[str, str]:
@@ -89,16 +125,41 @@ def plain_fields(changes: Changes) -> dict[str, str]:
     return fields
 
 
-def _store(tx: Transaction, request: Request, slug: str, changes: Changes) -> None:
-    request.check_if(tx)
-    entry = access.resolve(tx, request.principal, slug, face=FACE)
-    if entry is None:
-        raise not_found("There is no such calendar in your home.")
-    kept = {name: as_xml(node) if node is not None else None for name, node in changes.items()}
-    calendar_properties.change(tx, entry.calendar_id, request.principal, kept)
+def _kept(changes: Changes) -> dict[str, str | None]:
+    return {name: as_xml(node) if node is not None else None for name, node in changes.items()}
+
+
+def _store_home(tx: Transaction, request: Request, changes: Changes) -> None:
+    person_properties.change_home(tx, request.principal, _kept(changes))
+
+
+def _store_object(tx: Transaction, request: Request, changes: Changes) -> None:
+    view = View.of(tx, request.principal, _entry(tx, request))
+    found = view.find(tx, request.target.name or "")
+    if found is None:
+        raise not_found("There is no such calendar object.")
+    if view.hides(found):
+        raise forbidden("You see this object as busy time only.", "write-properties")
+    person_properties.change_object(tx, found.id, request.principal, _kept(changes))
+
+
+def _store_calendar(tx: Transaction, request: Request, changes: Changes) -> None:
+    entry = _entry(tx, request)
     resource = entry.resource
+    kept = _kept(changes)
+    is_own = resource.is_personal and resource.owner_id == request.principal.id
+    zone = settable.zone_of(changes)
+    if settable.touches_zone(changes):
+        kept |= dict.fromkeys((zones.ZONE, zones.ZONE_ID))
+        if zone is not None and not is_own:
+            kept |= zones.kept(zone, entry.calendar)
+    calendar_properties.change(tx, entry.calendar_id, request.principal, kept)
+    if not is_own:
+        return
     fields = plain_fields(changes)
-    if fields and resource.is_personal and resource.owner_id == request.principal.id:
+    if settable.touches_zone(changes):
+        fields["zone"] = zone.key if zone is not None else ""
+    if fields:
         resources.set_(
             tx,
             resources.address(tx, resource),
@@ -107,6 +168,13 @@ def _store(tx: Transaction, request: Request, slug: str, changes: Changes) -> No
             actor=request.principal.login,
             **fields,
         )
+
+
+def _entry(tx: Transaction, request: Request) -> HomeEntry:
+    entry = access.resolve(tx, request.principal, request.target.slug or "", face=FACE)
+    if entry is None:
+        raise not_found("There is no such calendar in your home.")
+    return entry
 
 
 def _answer(request: Request, changes: Changes, statuses: dict[str, tuple[int, str]]) -> Answer:

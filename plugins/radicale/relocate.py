@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.domain.errors import Clash, PreconditionFailed, UidConflict
-from gateway.services import Transaction, reading, relocation
+from gateway.services import Transaction, person_properties, reading, relocation
 from gateway.services.access import HomeEntry
 from gateway.services.relocation import Place, Relocated
 from plugins.radicale import preferences, representation
@@ -86,7 +86,7 @@ def _change(
         raise forbidden(f"You see this object as busy time only; you cannot {way.verb} it.", way.privilege)
     _check_hidden(tx, into, target_view, target.name)
     try:
-        return way.change(
+        done = way.change(
             tx,
             Place(calendar_id=origin.calendar_id, href=found.href),
             Place(calendar_id=into.calendar_id, href=target.name),
@@ -98,6 +98,10 @@ def _change(
         )
     except UidConflict as conflict:
         raise uid_problem(tx, request, target_view, conflict) from None
+    copied = reading.by_href(tx, into.calendar_id, target.name) if way is _COPY else None
+    if copied is not None:  # dead properties go with an object; on a move the row keeps them
+        person_properties.copy_object(tx, found.id, copied.id, request.principal.id)
+    return done
 
 
 def _check_hidden(tx: Transaction, into: HomeEntry, view: View, name: str) -> None:

@@ -6,18 +6,16 @@ The commonest queries, all events of a time range, are decided by the index alon
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta, tzinfo
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.domain.model import CalendarObject, Window
-from gateway.domain.timezone import known_zone
 from gateway.services import occurrence_index, reading
 from gateway.services.reading import Summary
-from plugins.radicale import multistatus
+from plugins.radicale import multistatus, zones
 from plugins.radicale.filter_match import Subject, matches
 from plugins.radicale.filters import CompFilter, read_filter
-from plugins.radicale.names import caldav
-from plugins.radicale.problems import Answer, Problem
+from plugins.radicale.problems import Answer
 from plugins.radicale.reporting import Report
 from plugins.radicale.times import TimeRange
 
@@ -33,9 +31,9 @@ def answer(report: Report) -> Answer:
 
 def _responses(report: Report) -> Iterator[str]:
     wanted = read_filter(report.root)
-    zone = _zone(report)
+    zone = zones.of_query(report.root, report.view, report.tx)
     is_plain = zone == ZoneInfo(report.view.entry.resource.zone)
-    data = report.data()
+    data = report.data(zone)
     write = report.writer(data)
     if is_plain and is_decided_by_index(wanted):
         yield from map(write, _by_index(report, wanted.comps[0] if wanted.comps else None))
@@ -126,21 +124,3 @@ def _read(report: Report, ids: Sequence[int]) -> Iterator[CalendarObject]:
         for one in ids[begin : begin + _BATCH]:
             if one in found:
                 yield found[one]
-
-
-def _zone(report: Report) -> tzinfo:
-    """Return the zone in which floating times are read: that of the query, else that of the calendar."""
-    by_name = report.root.findtext(caldav("timezone-id"))
-    by_text = report.root.findtext(caldav("timezone"))
-    own = ZoneInfo(report.view.entry.resource.zone)
-    if by_name:
-        found = known_zone(by_name.strip())
-        if found is None:
-            raise Problem(403, "This time zone is not known here.", "<C:valid-timezone/>")
-        return found
-    if not by_text:
-        return own
-    for line in by_text.replace("\r\n ", "").replace("\n ", "").splitlines():
-        if line.upper().startswith("TZID"):
-            return known_zone(line.partition(":")[2].strip()) or own
-    raise Problem(403, "The time zone of the query holds no VTIMEZONE.", "<C:valid-calendar-data/>")

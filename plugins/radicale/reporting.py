@@ -5,11 +5,12 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from gateway.domain.model import Calendar, CalendarObject
 from gateway.services import Transaction
 from gateway.services.reading import Summary
-from plugins.radicale import object_properties, preferences
+from plugins.radicale import dead_properties, object_properties, preferences, zones
 from plugins.radicale.calendar_data import CalendarData
 from plugins.radicale.names import caldav, dav
 from plugins.radicale.problems import Problem
@@ -49,14 +50,15 @@ class Report:
             raise Problem(400, f"A request asks for at most {MAX_PROPERTIES} properties.")
         return names
 
-    def data(self) -> CalendarData | None:
-        """Return how calendar-data is wanted, None where it is not."""
+    def data(self, zone: tzinfo | None = None) -> CalendarData | None:
+        """Return how calendar-data is wanted, None where it is not; ``zone``: of the query, if known."""
         prop = self.root.find(dav("prop"))
         node = prop.find(_DATA) if prop is not None else None
         if node is None:
             return None
         limit = self.request.handle.limits.max_instances
-        return CalendarData.of(node, zone=self.view.entry.resource.zone, limit=limit)
+        zone = zone or zones.of_query(self.root, self.view, self.tx)
+        return CalendarData.of(node, zone=zone, limit=limit)
 
     def writer(self, data: CalendarData | None) -> Callable[[CalendarObject], str]:
         """Return what writes the response of one object with everything asked for."""
@@ -68,10 +70,11 @@ class Report:
 
     def renderer(self) -> Callable[[Summary, str], str]:
         """Return what writes the response of one object without calendar data."""
-        names = self.names()
-        if preferences.of(self.request).is_minimal:
-            names = [name for name in names if name in object_properties.NAMES]
-        return object_properties.renderer(self.request, self.view, names)
+        is_all = self.root.find(dav("allprop")) is not None
+        is_minimal = preferences.of(self.request).is_minimal
+        return dead_properties.renderer(
+            self.request, self.view, self.names(), is_all=is_all, is_minimal=is_minimal
+        )
 
     def object_href(self, name: str) -> str:
         """Return the href of an object in this calendar."""

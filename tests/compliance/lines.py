@@ -47,7 +47,11 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("4.1", "one UID per object, no METHOD, components of one kind; the same UID once in a calendar"),
         Line("4.2", "calendars hold calendar objects only and lie in the home, never in one another"),
         Line("5.2.1", "calendar-description, set by each person for herself"),
-        Line("5.2.2", "calendar-timezone, told as a VTIMEZONE"),
+        Line("5.2.2", "calendar-timezone, told as a VTIMEZONE; each person may set it for herself"),
+        Line("5.2.2 refused", "a value without one known VTIMEZONE is refused by valid-calendar-data"),
+        Line(
+            "5.2.2 use", "times without a zone are read in the zone that the person has set, in her queries"
+        ),
         Line("5.2.3", "supported-calendar-component-set is told and enforced"),
         Line("5.2.4", "supported-calendar-data"),
         Line("5.2.5", "max-resource-size is told and enforced"),
@@ -88,6 +92,7 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("4", "DAV:sync-token of calendars, not told by allprop"),
     ),
     "RFC 4918": (
+        Line("4.3", "the value of a property keeps its attributes, xml:lang, names and white space"),
         Line("9.1", "PROPFIND with prop, allprop, propname and include"),
         Line("9.1 depth", "Depth 0 and 1; infinity is refused with propfind-finite-depth"),
         Line("9.2", "PROPPATCH is atomic with a status per property: 403 beside 424"),
@@ -103,7 +108,7 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("10.4", "If: lists, Not, entity tags of this and of other resources; no lock is ever current"),
         Line("10.6", "Overwrite"),
         Line("15 calendars", "dead properties are kept whole on calendars, for each person"),
-        Line("15 objects", "dead properties are kept whole on objects, for each person", "not offered"),
+        Line("15 objects", "dead properties are kept whole on objects, for each person"),
         Line("17", "DOCTYPE and entities are refused, XML is bounded in size, depth and number"),
     ),
     "RFC 3744": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -43,7 +44,7 @@ def test_single_events_expand_alike(name: str, monkeypatch: pytest.MonkeyPatch) 
     )
 
     def expanded() -> str:
-        return CalendarData.of(node, zone="Europe/Berlin", limit=5000).element(ical)
+        return CalendarData.of(node, zone=ZoneInfo("Europe/Berlin"), limit=5000).element(ical)
 
     quick = expanded()
 

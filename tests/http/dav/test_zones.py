@@ -1,0 +1,139 @@
+"""The zone of a calendar over CalDAV: told, checked, set by each person, and used for times without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.services import resources
+from tests.compliance import proves
+from tests.dav_world import make_event
+from tests.http.dav.test_collections import CAL, FREE, proppatch, setting, statuses
+
+AUCKLAND = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VTIMEZONE\r\nTZID:Pacific/Auckland\r\n"
+    "BEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+1200\r\nTZOFFSETTO:+1200\r\nEND:STANDARD\r\n"
+    "END:VTIMEZONE\r\nEND:VCALENDAR\r\n"
+)
+ONE_DAY = '<C:comp-filter name="VEVENT"><C:time-range start="{}" end="{}"/></C:comp-filter>'
+
+
+def told(dav: Any, path: str) -> tuple[str, str]:
+    xml = dav.propfind(path, "C:calendar-timezone", "C:calendar-timezone-id").xml
+    return xml.findtext(f".//{CAL}calendar-timezone", ""), xml.findtext(f".//{CAL}calendar-timezone-id", "")
+
+
+@proves("RFC 4791 §5.2.2", "RFC 7809 §5.2")
+@pytest.mark.parametrize(
+    "value",
+    [f"<C:calendar-timezone>{AUCKLAND}</C:calendar-timezone>",
+     "<C:calendar-timezone-id>Pacific/Auckland</C:calendar-timezone-id>",
+     "<C:calendar-timezone-id>New Zealand Standard Time</C:calendar-timezone-id>"],
+)  # fmt: skip
+def test_a_person_sets_the_zone_for_herself_by_rules_or_by_name(world: Any, value: str) -> None:
+    carol, path = world.carol, FREE.format("carol")
+    assert told(carol, path)[1] == "Europe/Berlin"
+    assert set(statuses(proppatch(carol, path, setting(value))).values()) == {200}
+    rules, name = told(carol, path)
+    assert name == "Pacific/Auckland"
+    assert "TZID:Pacific/Auckland" in rules
+    assert "TZNAME:NZDT" in rules or "TZOFFSETTO:+1300" in rules  # right for the years at hand, not as sent
+    assert told(world.bob, FREE.format("bob"))[1] == "Europe/Berlin"
+    removed = proppatch(carol, path, "<D:remove><D:prop><C:calendar-timezone/></D:prop></D:remove>")
+    assert statuses(removed) == {"calendar-timezone": 200}
+    assert told(carol, path)[1] == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    ("value", "condition"),
+    [
+        ("<C:calendar-timezone>nonsense</C:calendar-timezone>", "valid-calendar-data"),
+        ("<C:calendar-timezone/>", "valid-calendar-data"),
+        (f"<C:calendar-timezone>{AUCKLAND.replace('Pacific/Auckland', 'Moon/Base')}</C:calendar-timezone>", "valid-calendar-data"),
+        ("<C:calendar-timezone>" + make_event("x").decode() + "</C:calendar-timezone>", "valid-calendar-data"),
+        ("<C:calendar-timezone-id>Moon/Base</C:calendar-timezone-id>", "valid-timezone"),
+        ("<C:calendar-timezone-id/>", "valid-timezone"),
+    ],
+)  # fmt: skip
+@proves("RFC 4791 §5.2.2 refused")
+def test_a_zone_that_is_none_is_refused_and_nothing_is_changed(
+    sqlite_world: Any, value: str, condition: str
+) -> None:
+    carol, path = sqlite_world.carol, FREE.format("carol")
+    reply = proppatch(carol, path, setting(value + "<x xmlns='urn:x'>1</x>"))
+    assert sorted(statuses(reply).values()) == [403, 424]
+    assert reply.xml.find(f".//{{DAV:}}error/{CAL}{condition}") is not None
+    assert told(carol, path)[1] == "Europe/Berlin"
+    made = (
+        "<C:mkcalendar xmlns:D='DAV:' xmlns:C='urn:ietf:params:xml:ns:caldav'>"
+        + setting(value)
+        + "</C:mkcalendar>"
+    )
+    assert sqlite_world.bob("MKCALENDAR", "/dav/bob/new/", made).status in {403, 207}
+    assert sqlite_world.bob.propfind("/dav/bob/new/", "D:displayname").status == 404
+
+
+@proves("RFC 4791 §5.2.2 use")
+def test_times_without_a_zone_are_read_in_the_zone_she_has_set(world: Any) -> None:
+    carol, path = world.carol, FREE.format("carol")
+    world.bob.put(
+        FREE.format("bob") + "one.ics", make_event("one", start="20260310T080000", end="20260310T090000")
+    )
+    in_berlin = ONE_DAY.format("20260310T070000Z", "20260310T080000Z")
+    in_auckland = ONE_DAY.format("20260309T190000Z", "20260309T200000Z")
+    expand = '<C:calendar-data><C:expand start="20260301T000000Z" end="20260401T000000Z"/></C:calendar-data>'
+    assert (len(carol.query(path, in_berlin).hrefs), len(carol.query(path, in_auckland).hrefs)) == (1, 0)
+    assert b"20260310T070000Z" in carol.query(path, "", props=expand).body
+    proppatch(carol, path, setting("<C:calendar-timezone-id>Pacific/Auckland</C:calendar-timezone-id>"))
+    assert (len(carol.query(path, in_berlin).hrefs), len(carol.query(path, in_auckland).hrefs)) == (0, 1)
+    assert b"20260309T190000Z" in carol.query(path, "", props=expand).body
+    named = "<C:timezone-id>Europe/Berlin</C:timezone-id>"
+    assert len(carol.query(path, in_berlin, more=named).hrefs) == 1  # what the query says comes first
+    rules = f"<C:timezone>{AUCKLAND.replace('Pacific/Auckland', 'Moon/Base')}</C:timezone>"
+    assert (
+        len(
+            world.bob.query(
+                FREE.format("bob"), ONE_DAY.format("20260309T200000Z", "20260309T210000Z"), more=rules
+            ).hrefs
+        )
+        == 1
+    )
+    assert len(world.bob.query(FREE.format("bob"), in_berlin).hrefs) == 1  # nobody else is moved
+
+
+def test_on_a_calendar_of_her_own_the_zone_is_that_of_the_calendar(world: Any) -> None:
+    bob = world.bob
+    bob("MKCALENDAR", "/dav/bob/mine/")
+    bob.put("/dav/bob/mine/one.ics", make_event("one", start="20260310T080000", end="20260310T090000"))
+    zone = "<C:calendar-timezone-id>Pacific/Auckland</C:calendar-timezone-id>"
+    assert statuses(proppatch(bob, "/dav/bob/mine/", setting(zone))) == {"calendar-timezone-id": 200}
+    with world.db.transaction(write=False) as tx:
+        assert resources.get(tx, "bob/mine").zone == "Pacific/Auckland"
+    busy = bob.report(
+        "/dav/bob/mine/",
+        "C:free-busy-query",
+        '<C:time-range start="20260301T000000Z" end="20260401T000000Z"/>',
+    )
+    assert b"20260309T190000Z/20260309T200000Z" in busy.body
+
+
+@proves("RFC 6638 §9.1")
+def test_transparency_is_one_of_two_words_and_per_person(sqlite_world: Any) -> None:
+    carol, path = sqlite_world.carol, FREE.format("carol")
+    value = "<C:schedule-calendar-transp>{}</C:schedule-calendar-transp>"
+    assert set(statuses(proppatch(carol, path, setting(value.format("<C:transparent/>")))).values()) == {200}
+    for bad in ("", "<C:other/>", "<C:opaque/><C:transparent/>"):
+        assert set(statuses(proppatch(carol, path, setting(value.format(bad)))).values()) == {409}
+    for login, kind in (("carol", "transparent"), ("bob", "opaque")):
+        reply = sqlite_world.people[login].propfind(FREE.format(login), "C:schedule-calendar-transp")
+        assert [node.tag for node in reply.xml.find(f".//{CAL}schedule-calendar-transp")] == [CAL + kind]
+
+
+def test_a_name_or_colour_that_is_none_is_told_by_its_property(sqlite_world: Any) -> None:
+    bob = sqlite_world.bob
+    bob("MKCALENDAR", "/dav/bob/mine/")
+    reply = proppatch(
+        bob, "/dav/bob/mine/", setting("<IC:calendar-color>no colour</IC:calendar-color><x xmlns='urn:x'/>")
+    )
+    assert statuses(reply) == {"calendar-color": 409, "x": 424}
