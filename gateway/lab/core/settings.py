@@ -143,6 +143,19 @@ class Settings:
     reauthorize_after_s: float = _switch(
         0.0, "assumption", "a subscription asks for reauthorization after this; 0: never"
     )
+    # CalDAV
+    dav_sync_collection: bool = _switch(True, "official", "sync-collection is offered (RFC 6578)")
+    dav_sync_page: int = _switch(3, "lab", "changes per sync-collection answer; more come in parts; 0: all")
+    dav_ignore_conditions: bool = _switch(False, "thread", "If-Match and If-None-Match are not looked at")
+    dav_etags: str = _switch("strong", "thread", "strong, weak, missing, changing with each answer, constant")
+    dav_rewrite: bool = _switch(False, "official", "objects are stored sorted, folded and stamped otherwise")
+    dav_drop_x: bool = _switch(False, "thread", "X- properties are not kept")
+    dav_own_uids: bool = _switch(False, "thread", "the server gives objects UIDs of its own")
+    dav_html_errors: bool = _switch(False, "thread", "errors come as HTML pages")
+    dav_uid_scope: str = _switch("calendar", "thread", "a UID is unique in its calendar, or in the account")
+    dav_mail_without_organizer: bool = _switch(
+        True, "assumption", "guests of an object without ORGANIZER are mailed too"
+    )
     # Mutations
     ignore_if_match: bool = _switch(False, "mutation", "If-Match is not looked at")
     accept_any_id: bool = _switch(False, "mutation", "any event id is accepted and duplicates overwrite")

@@ -1,0 +1,123 @@
+"""Faults that only a CalDAV server shows: HTML, tokens and tags that lie, people who write at the same time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from gateway.lab.caldav import person
+from gateway.lab.caldav.paths import place_of
+from gateway.lab.core.calls import Answer
+from gateway.lab.core.errors import Refusal
+from gateway.lab.core.faults import Kind, Scene
+
+if TYPE_CHECKING:
+    from gateway.lab.caldav.model import Calendar
+    from gateway.lab.caldav.world import Dav
+    from gateway.lab.core.calls import Call
+
+_PAGE = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Sign in<br>to continue</body></html>"
+_RESPONSE = re.compile(rb"<D:response>.*?</D:response>", re.DOTALL)
+WRITES = {"caldav.put", "caldav.delete"}
+
+
+def _here(call: Call) -> bool:
+    return call.door == "caldav"
+
+
+def _is_write(call: Call) -> bool:
+    return call.operation in WRITES and place_of(call.path).kind == "object"
+
+
+def _is_report(call: Call) -> bool:
+    return call.operation in {"caldav.sync-collection", "caldav.calendar-multiget"}
+
+
+def _is_sync(call: Call) -> bool:
+    return call.operation == "caldav.sync-collection"
+
+
+def _html(status: int) -> Callable[[Scene], Answer]:
+    def before(_scene: Scene) -> Answer:
+        return Answer(status=status, body=_PAGE, content_type="text/html", spoiled=True)
+
+    return before
+
+
+def _refused(status: int, reason: str) -> Callable[[Scene], Answer]:
+    def before(scene: Scene) -> Answer:
+        return scene.door.refuse(scene.call, status=status, reason=reason, message=reason)
+
+    return before
+
+
+def _without_one(_scene: Scene, answer: Answer) -> Answer:
+    """Leave the last object out of a multiget."""
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    found = _RESPONSE.findall(body)
+    if found:
+        answer.body = body.replace(found[-1], b"")
+    return answer
+
+
+def _stranger(_scene: Scene, answer: Answer) -> Answer:
+    """Name addresses that lie elsewhere beside the right ones."""
+    body = answer.body if isinstance(answer.body, bytes) else b""
+    foreign = b"".join(
+        b"<D:response><D:href>%s</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>" % href
+        for href in (b"https://evil.example.net/caldav/a.ics", b"/caldav/home/../../etc/passwd", b"//x/y", b"")
+    )
+    answer.body = body.replace(b"<D:response>", foreign + b"<D:response>", 1)
+    answer.spoiled = True
+    return answer
+
+
+def _no_token(_scene: Scene, answer: Answer) -> Answer:
+    if isinstance(answer.body, bytes):
+        answer.body = re.sub(rb"<D:sync-token>.*?</D:sync-token>", b"", answer.body)
+    answer.spoiled = True
+    return answer
+
+
+def caldav_kinds(dav: Dav) -> list[Kind]:
+    """Return the kinds of this server."""
+
+    def calendar_of(scene: Scene) -> Calendar:
+        place = place_of(scene.call.path)
+        return dav.calendar(place.login, place.segment)
+
+    def edits(scene: Scene) -> None:
+        _try(lambda: person.edit_any(dav, calendar_of(scene), place_of(scene.call.path).name))
+
+    def deletes(scene: Scene) -> None:
+        _try(lambda: person.delete_any(dav, calendar_of(scene), place_of(scene.call.path).name))
+
+    def invites(scene: Scene) -> None:
+        _try(lambda: person.invite_any(dav, calendar_of(scene), place_of(scene.call.path).name))
+
+    kinds = [
+        Kind(name="dav_html_200", text="200 with a page to sign in", before=_html(200), applies=_here),
+        Kind(name="dav_html_207", text="207 with a page to sign in", before=_html(207), applies=_here),
+        Kind(name="dav_html_404", text="404 with a page, of a proxy", before=_html(404), applies=_here),
+        Kind(name="dav_html_503", text="503 with a page, of a proxy", before=_html(503), applies=_here),
+        Kind(name="dav_412", text="412 although nothing has changed", before=_refused(412, "precondition"), applies=_is_write),
+        Kind(name="dav_423", text="423 Locked", before=_refused(423, "locked"), applies=_is_write),
+        Kind(name="dav_507", text="507 Insufficient Storage", before=_refused(507, "full"), applies=_is_write),
+        Kind(name="dav_old_token", text="the sync token counts as too old", before=_refused(403, "valid-sync-token"), applies=_is_sync),
+        Kind(name="dav_old_token_bare", text="the same as a bare 400", before=_refused(400, "badRequest"), applies=_is_sync),
+        Kind(name="dav_no_token", text="an answer without its sync token", after=_no_token, applies=_is_sync),
+        Kind(name="dav_one_missing", text="an object is missing in a multiget", after=_without_one, applies=lambda call: call.operation == "caldav.calendar-multiget"),
+        Kind(name="dav_strangers", text="a report names addresses elsewhere", after=_stranger, applies=_is_report),
+        Kind(name="dav_person_edits", text="a person edits the object right before", before=edits, applies=_is_write),
+        Kind(name="dav_person_deletes", text="a person deletes it right before", before=deletes, applies=_is_write),
+        Kind(name="dav_person_invites", text="a person invites guests right before", before=invites, applies=_is_write),
+    ]  # fmt: skip
+    return kinds
+
+
+def _try(act: Callable[[], object]) -> None:
+    try:
+        act()
+    except (Refusal, KeyError):
+        return
