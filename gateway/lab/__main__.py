@@ -23,6 +23,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--microsoft", action="store_true", help="simulate Microsoft (Entra and Graph v1.0, calendars)"
     )
+    parser.add_argument(
+        "--caldav", action="store_true", help="simulate a CalDAV server that mails guests (RFC 6638)"
+    )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="TCP port; 0 takes a free one (0)")
     parser.add_argument(
@@ -130,9 +133,9 @@ async def _run(arguments: argparse.Namespace, providers: frozenset[str]) -> None
 def main(argv: list[str] | None = None) -> int:
     """Run until a signal comes; returns the exit status."""
     arguments = _arguments(argv)
-    providers = frozenset(name for name in ("google", "microsoft") if getattr(arguments, name))
+    providers = frozenset(name for name in ("google", "microsoft", "caldav") if getattr(arguments, name))
     if not providers:
-        sys.stderr.write("Say what to simulate: --google, --microsoft, or both.\n")
+        sys.stderr.write("Say what to simulate: --google, --microsoft, --caldav, or several.\n")
         return 2
     try:
         asyncio.run(_run(arguments, providers))

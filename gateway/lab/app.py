@@ -10,6 +10,13 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.lab.caldav.control import CalDavControl
+from gateway.lab.caldav.door import CalDavDoor
+from gateway.lab.caldav.fault_kinds import caldav_kinds
+from gateway.lab.caldav.model import Person
+from gateway.lab.caldav.pages import CalDavPages
+from gateway.lab.caldav.paths import ROOT as CALDAV_ROOT
+from gateway.lab.caldav.world import Dav
 from gateway.lab.core.calls import Door
 from gateway.lab.core.control import Control
 from gateway.lab.core.identity import Account, Client
@@ -43,7 +50,7 @@ from gateway.lab.microsoft.token_door import TokenDoor as EntraTokenDoor
 from gateway.lab.microsoft.web import Pages as OutlookPages
 from gateway.lab.microsoft.world import Microsoft
 
-PROVIDERS = frozenset({"google", "microsoft"})
+PROVIDERS = frozenset({"google", "microsoft", "caldav"})
 GOOGLE = frozenset({"google"})
 DEMO_CLIENT = Client(
     client_id="calgate-lab.apps.googleusercontent.com",
@@ -61,6 +68,8 @@ MICROSOFT_CLIENT = Client(
     redirect_uris=[],
     desktop=True,
 )
+DEMO_PASSWORD = "calgate-lab"  # noqa: S105 - a known demo value, worth nothing
+DEMO_PEOPLE = ("ada", "ben")
 
 
 def demo_mailboxes() -> tuple[Mailbox, ...]:
@@ -88,6 +97,7 @@ class Laboratory:
         self.providers = providers
         self.google = Google(self.lab)
         self.microsoft = Microsoft(self.lab)
+        self.dav = Dav(self.lab)
         self.lab.faults.register(*token_kinds(), *webhook_kinds())
         self.app = web.Application(client_max_size=32 * 1024**2, middlewares=[_named])
         self.app.add_routes(Control(self.lab).routes())
@@ -96,6 +106,8 @@ class Laboratory:
             fronts.append(self._open_google())
         if "microsoft" in providers:
             fronts.append(self._open_microsoft())
+        if "caldav" in providers:
+            fronts.append(self._open_caldav())
         self.app.add_routes([web.get("/lab/", IndexPage(self.lab, fronts).show)])
         self.app.add_routes([web.get("/", _home)])
         self.app.add_routes([web.route("*", "/{rest:.*}", self._lost)])
@@ -136,6 +148,16 @@ class Laboratory:
         self.app.add_routes(pages.routes())
         return pages.accounts
 
+    def _open_caldav(self) -> Accounts:
+        self.lab.faults.register(*caldav_kinds(self.dav))
+        room = self._door(CalDavDoor(self.dav))
+        pages = CalDavPages(self.dav)
+        self.app.add_routes([web.route("*", CALDAV_ROOT + "{rest:.*}", room)])
+        self.app.add_routes([web.route("*", "/.well-known/caldav", room), web.route("PROPFIND", "/", room)])
+        self.app.add_routes(CalDavControl(self.dav).routes())
+        self.app.add_routes(pages.routes())
+        return pages.accounts
+
     async def _lost(self, request: web.Request) -> web.Response:
         """An unknown path is loud: 404 and a violation."""
         self.lab.journal.violations.append(
@@ -169,6 +191,18 @@ class Laboratory:
             for box in demo_mailboxes() if mailboxes is None else mailboxes:
                 if box.email not in self.microsoft.state.mailboxes:
                     self.microsoft.new_mailbox(box)
+
+        if "caldav" in self.providers:
+            for login in DEMO_PEOPLE:
+                if login not in self.dav.state.people:
+                    self.dav.new_person(
+                        Person(
+                            login=login,
+                            password=DEMO_PASSWORD,
+                            name=login.title(),
+                            address=f"{login}@example.net",
+                        )
+                    )
 
     async def start(self, *, host: str = "127.0.0.1", port: int = 0, tls: Path | None = None) -> str:
         """Load the state, listen (over https with a folder for certificates), and return the address."""
@@ -220,7 +254,7 @@ async def make_lab(
         port: TCP port; 0 takes a free one.
         demo: register the demo client and accounts.
         tls: folder for certificates; None speaks http.
-        providers: which ones to open: google, microsoft.
+        providers: which ones to open: google, microsoft, caldav.
     """
     laboratory = Laboratory(state_file=state_file, settings=settings, providers=providers)
     try:

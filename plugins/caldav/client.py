@@ -38,6 +38,11 @@ class Reply(DAVResponse):
         self.tree = tree
 
 
+def _is_page(answer: Answer) -> bool:
+    """Return whether a page for people came: of a sign-in, a proxy, a captive portal."""
+    return answer.headers.get("content-type", "").startswith("text/html") and bool(answer.body)
+
+
 class DavClient(AsyncDAVClient):
     """Requests of one account. All raise ``ProviderError`` for anything but 2xx."""
 
@@ -62,6 +67,10 @@ class DavClient(AsyncDAVClient):
         answer = await self.answer(method, url, body=body, headers=headers)
         if not 200 <= answer.status < 300:
             raise error_of(answer, is_write=method not in _READS)
+        if method not in _READS and answer.status == 200 and _is_page(answer):
+            raise BadAnswer(
+                "A web page answered the write; it is not known what became of it.", maybe_applied=True
+            )
         is_multistatus = method in {"PROPFIND", "REPORT"} or answer.status == 207
         if is_multistatus and answer.status != 207:
             raise BadAnswer(f"The server answered {method} with {answer.status}; this is no CalDAV calendar.")

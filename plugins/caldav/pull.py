@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 
 from gateway.providers.contract import Page, Removed, always
-from gateway.providers.errors import BadAnswer, CursorExpired, ProviderError
+from gateway.providers.errors import BadAnswer, CalendarMissing, CursorExpired, NotFound, ProviderError
 from plugins.caldav import xml
 from plugins.caldav.items import Item, Remote, item_of
 from plugins.caldav.multistatus import DAV, members, sync_token
@@ -44,8 +44,14 @@ class Pull:
             pages = self._by_token(self._place.token)
         else:
             pages = self._by_listing(self._place)
-        async for page in pages:
-            yield page
+        try:
+            async for page in pages:
+                yield page
+        except CalendarMissing:
+            raise
+        except NotFound as error:
+            # The calendar has just answered: whoever says 404 now is not its server.
+            raise BadAnswer("The server knows the calendar and not its content.", code=error.code) from None
 
     # -- sync-collection
 

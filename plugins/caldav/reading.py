@@ -116,7 +116,9 @@ class Reader:
             reply = await self.client.ask("REPORT", self.path, xml.by_uid(uid), depth=1)
         except (Forbidden, BadAnswer, NotFound):
             return None
-        return next((remote for remote in self._remotes(reply) if uid.encode() in remote.body), None)
+        return next(
+            (remote for remote in self._remotes(reply) if uid.encode() in _unfolded(remote.body)), None
+        )
 
     def _remotes(self, reply: Reply) -> list[Remote]:
         found = []
@@ -125,6 +127,10 @@ class Reader:
             if name is not None and data and member.status // 100 == 2:
                 found.append(Remote(name=name, etag=clean(member.text(ETAG)), body=data.encode()))
         return found
+
+
+def _unfolded(body: bytes) -> bytes:
+    return body.replace(b"\r\n", b"\n").replace(b"\n ", b"").replace(b"\n\t", b"")
 
 
 def checked(body: bytes) -> bytes:

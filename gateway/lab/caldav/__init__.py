@@ -1,1 +1,1 @@
-"""A CalDAV server with implicit scheduling (RFC 4791, 6578, 6638 in miniature) and the quirks of real ones."""
+"""A CalDAV server with implicit scheduling (RFC 4791, 6578, 6638 in miniature), and quirks of real ones."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 XML = "application/xml; charset=utf-8"
 METHODS = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT, MKCALENDAR"
+CLASSES = "1, 3, calendar-access, calendar-auto-schedule"
 _OURS = re.compile(r"sync-collection|calendar-multiget|calendar-query")
 _DAV_CONDITIONS = {"valid-sync-token", "supported-report", "need-privileges", "resource-must-be-null"}
 
@@ -51,14 +52,15 @@ class CalDavDoor:
         if call.path.startswith("/.well-known/"):
             return Answer(status=301, headers={"Location": paths.ROOT})
         if call.verb == "OPTIONS":
-            return Answer(status=200, headers={"Allow": METHODS, "DAV": "1, 3, calendar-access, calendar-auto-schedule"})
+            return Answer(status=200, headers={"Allow": METHODS, "DAV": CLASSES})
         person = self._person(call)
         place = place_of(call.path)
         if place.kind == "nothing" or (place.login and place.login != person.login):
             raise Refusal(404, "notFound", "There is nothing at this address.")
         acts = {
             "PROPFIND": self._propfind, "REPORT": self._report, "GET": self._get, "HEAD": self._get,
-            "PUT": self._put, "DELETE": self._delete, "MKCALENDAR": self._mkcalendar, "PROPPATCH": self._proppatch,
+            "PUT": self._put, "DELETE": self._delete, "MKCALENDAR": self._mkcalendar,
+            "PROPPATCH": self._proppatch,
         }  # fmt: skip
         act = acts.get(call.verb)
         if act is None:
@@ -70,12 +72,12 @@ class CalDavDoor:
         headers = {"WWW-Authenticate": 'Basic realm="calendar"'} if status == 401 else {}
         if self.dav.lab.settings.dav_html_errors or status >= 500:
             page = f"<!DOCTYPE html><html><body><h1>{status}</h1><br>Something went wrong.</body></html>"
-            return Answer(status=status, headers=headers, body=page.encode(), content_type="text/html", reason=reason)
+            return Answer(
+                status=status, headers=headers, body=page.encode(), content_type="text/html", reason=reason
+            )
         if status in {403, 409} and "-" in reason:
             space = "D" if reason in _DAV_CONDITIONS else "C"
-            body = (
-                f'<?xml version="1.0"?><D:error xmlns:D="{D}" xmlns:C="{C}"><{space}:{reason}/></D:error>'
-            )
+            body = f'<?xml version="1.0"?><D:error xmlns:D="{D}" xmlns:C="{C}"><{space}:{reason}/></D:error>'
             return Answer(status=status, headers=headers, body=body.encode(), content_type=XML, reason=reason)
         return Answer(
             status=status, headers=headers, body=message.encode(), content_type="text/plain", reason=reason
@@ -110,8 +112,7 @@ class CalDavDoor:
         if place.kind in own:
             parts.append(properties.response(*_swap(own[place.kind](), asked)))
         if place.kind == "home" and depth == "1":
-            for calendar in self.dav.calendars(person.login):
-                parts.append(self._calendar(calendar, asked))
+            parts += [self._calendar(calendar, asked) for calendar in self.dav.calendars(person.login)]
         if place.kind in {"calendar", "object"}:
             parts += self._inside(place, asked, depth)
         return _multistatus("".join(parts))
@@ -254,5 +255,3 @@ def _credentials(call: Call) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError):
         return "", ""
     return (login, password) if scheme.lower() == "basic" else ("", "")
-
-

@@ -1,4 +1,4 @@
-"""Faults that only a CalDAV server shows: HTML, tokens and tags that lie, people who write at the same time."""
+"""Faults that only a CalDAV server shows: HTML, tokens that lie, people who write at the same time."""
 
 from __future__ import annotations
 
@@ -66,7 +66,12 @@ def _stranger(_scene: Scene, answer: Answer) -> Answer:
     body = answer.body if isinstance(answer.body, bytes) else b""
     foreign = b"".join(
         b"<D:response><D:href>%s</D:href><D:status>HTTP/1.1 404 Not Found</D:status></D:response>" % href
-        for href in (b"https://evil.example.net/caldav/a.ics", b"/caldav/home/../../etc/passwd", b"//x/y", b"")
+        for href in (
+            b"https://evil.example.net/caldav/a.ics",
+            b"/caldav/home/../../etc/passwd",
+            b"//x/y",
+            b"",
+        )
     )
     answer.body = body.replace(b"<D:response>", foreign + b"<D:response>", 1)
     answer.spoiled = True
@@ -96,24 +101,65 @@ def caldav_kinds(dav: Dav) -> list[Kind]:
     def invites(scene: Scene) -> None:
         _try(lambda: person.invite_any(dav, calendar_of(scene), place_of(scene.call.path).name))
 
-    kinds = [
+    return [
         Kind(name="dav_html_200", text="200 with a page to sign in", before=_html(200), applies=_here),
         Kind(name="dav_html_207", text="207 with a page to sign in", before=_html(207), applies=_here),
         Kind(name="dav_html_404", text="404 with a page, of a proxy", before=_html(404), applies=_here),
         Kind(name="dav_html_503", text="503 with a page, of a proxy", before=_html(503), applies=_here),
-        Kind(name="dav_412", text="412 although nothing has changed", before=_refused(412, "precondition"), applies=_is_write),
+        Kind(
+            name="dav_412",
+            text="412 although nothing has changed",
+            before=_refused(412, "precondition"),
+            applies=_is_write,
+        ),
         Kind(name="dav_423", text="423 Locked", before=_refused(423, "locked"), applies=_is_write),
-        Kind(name="dav_507", text="507 Insufficient Storage", before=_refused(507, "full"), applies=_is_write),
-        Kind(name="dav_old_token", text="the sync token counts as too old", before=_refused(403, "valid-sync-token"), applies=_is_sync),
-        Kind(name="dav_old_token_bare", text="the same as a bare 400", before=_refused(400, "badRequest"), applies=_is_sync),
+        Kind(
+            name="dav_507", text="507 Insufficient Storage", before=_refused(507, "full"), applies=_is_write
+        ),
+        Kind(
+            name="dav_old_token",
+            text="the sync token counts as too old",
+            before=_refused(403, "valid-sync-token"),
+            applies=_is_sync,
+        ),
+        Kind(
+            name="dav_old_token_bare",
+            text="the same as a bare 400",
+            before=_refused(400, "badRequest"),
+            applies=_is_sync,
+        ),
         Kind(name="dav_no_token", text="an answer without its sync token", after=_no_token, applies=_is_sync),
-        Kind(name="dav_one_missing", text="an object is missing in a multiget", after=_without_one, applies=lambda call: call.operation == "caldav.calendar-multiget"),
-        Kind(name="dav_strangers", text="a report names addresses elsewhere", after=_stranger, applies=_is_report),
-        Kind(name="dav_person_edits", text="a person edits the object right before", before=edits, applies=_is_write),
-        Kind(name="dav_person_deletes", text="a person deletes it right before", before=deletes, applies=_is_write),
-        Kind(name="dav_person_invites", text="a person invites guests right before", before=invites, applies=_is_write),
-    ]  # fmt: skip
-    return kinds
+        Kind(
+            name="dav_one_missing",
+            text="an object is missing in a multiget",
+            after=_without_one,
+            applies=lambda call: call.operation == "caldav.calendar-multiget",
+        ),
+        Kind(
+            name="dav_strangers",
+            text="a report names addresses elsewhere",
+            after=_stranger,
+            applies=_is_report,
+        ),
+        Kind(
+            name="dav_person_edits",
+            text="a person edits the object right before",
+            before=edits,
+            applies=_is_write,
+        ),
+        Kind(
+            name="dav_person_deletes",
+            text="a person deletes it right before",
+            before=deletes,
+            applies=_is_write,
+        ),
+        Kind(
+            name="dav_person_invites",
+            text="a person invites guests right before",
+            before=invites,
+            applies=_is_write,
+        ),
+    ]
 
 
 def _try(act: Callable[[], object]) -> None:

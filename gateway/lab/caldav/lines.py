@@ -23,7 +23,9 @@ def unfolded(body: str) -> list[str]:
 
 def read(line: str) -> Line:
     """Return a line's parts; a line without a value raises Refusal."""
-    match = re.match(r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:]*)(?:,(?:"[^"]*"|[^";:]*))*)*):(.*)', line)
+    match = re.match(
+        r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:]*)(?:,(?:"[^"]*"|[^";:]*))*)*):(.*)', line
+    )
     if match is None:
         raise Refusal(403, "valid-calendar-data", "A line is no content line.")
     found = {name.upper(): value.strip('"') for name, value in _PARAMETER.findall(match[2])}
@@ -54,6 +56,11 @@ def components(body: str, name: str = "VEVENT") -> Iterator[list[Line]]:
 def value(lines: list[Line], name: str) -> str:
     """Return the first value of a property, or nothing."""
     return next((line[2] for line in lines if line[0] == name), "")
+
+
+def uid(body: str) -> str:
+    """Return the UID of an object."""
+    return next((line[4:] for line in unfolded(body) if line.upper().startswith("UID:")), "")
 
 
 def text(lines: list[Line], name: str) -> str:

@@ -23,9 +23,17 @@ def add(dav: Dav, calendar: Calendar, *properties: str, name: str = "") -> str:
     name = name or f"{uid}.ics"
     body = "\r\n".join(
         [
-            "BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Example//Phone//EN", "BEGIN:VEVENT", f"UID:{uid}",
-            "DTSTAMP:20260101T000000Z", *properties, "END:VEVENT", "END:VCALENDAR", "",
-        ]  # fmt: skip
+            "BEGIN:VCALENDAR",
+            "VERSION:2.0",
+            "PRODID:-//Example//Phone//EN",
+            "BEGIN:VEVENT",
+            f"UID:{uid}",
+            "DTSTAMP:20260101T000000Z",
+            *properties,
+            "END:VEVENT",
+            "END:VCALENDAR",
+            "",
+        ]
     )
     dav.put(calendar, name, body, operation=BY_HAND)
     return name
@@ -67,11 +75,9 @@ def delete_any(dav: Dav, calendar: Calendar, name: str) -> None:
 
 
 def invite_any(dav: Dav, calendar: Calendar, name: str) -> None:
-    """Invite a guest to an event; the invitation itself is the person's own mail and no entry of the outbox."""
+    """Invite a guest to an event; the invitation is the person's own mail and no entry of the outbox."""
     name = _any(calendar, name)
     kept = len(dav.lab.outbox.entries)
     owner = dav.person(calendar.owner)
-    change(
-        dav, calendar, name, organizer=f"ORGANIZER:mailto:{owner.address}", attendee=_GUEST.rstrip()
-    )
+    change(dav, calendar, name, organizer=f"ORGANIZER:mailto:{owner.address}", attendee=_GUEST.rstrip())
     del dav.lab.outbox.entries[kept:]

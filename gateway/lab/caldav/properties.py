@@ -1,4 +1,4 @@
-"""Properties of everything that has an address, as XML; what is asked for and not known answers 404 in its place."""
+"""Properties of everything that has an address, as XML; what is not known answers 404 in its place."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ def of_calendar(dav: Dav, calendar: Calendar) -> Values:
         f"{{{D}}}resourcetype": "<D:collection/><C:calendar/>",
         f"{{{D}}}displayname": escape(calendar.name),
         f"{{{D}}}current-user-privilege-set": _privileges("read" if calendar.read_only else "all"),
-        f"{{{C}}}supported-calendar-component-set": "".join(f'<C:comp name="{name}"/>' for name in calendar.components),
+        f"{{{C}}}supported-calendar-component-set": "".join(
+            f'<C:comp name="{name}"/>' for name in calendar.components
+        ),
         "{http://calendarserver.org/ns/}getctag": str(calendar.seq),
     }
     for name, value in (

@@ -63,7 +63,11 @@ def _spelled(line: str) -> str:
     if name in {"DTSTART", "DTEND", "RECURRENCE-ID"} and "TZID" in parameters:
         return f'{name};VALUE=DATE-TIME;TZID="{parameters["TZID"]}":{content}'
     if name in {"SUMMARY", "DESCRIPTION", "LOCATION"}:
-        return f"{name};LANGUAGE=en:{content.strip()}" if parameters.get("LANGUAGE") else f"{name}:{content.strip()}"
+        return (
+            f"{name};LANGUAGE=en:{content.strip()}"
+            if parameters.get("LANGUAGE")
+            else f"{name}:{content.strip()}"
+        )
     return line
 
 

@@ -1,7 +1,7 @@
 """Implicit scheduling (RFC 6638 §3.2): whom the server would mail for a PUT or a DELETE.
 
-The organizer's object invites, updates and cancels; an attendee's object replies. A switch says whether guests
-without an organizer are mailed too, as some servers do.
+The organizer's object invites, updates and cancels; an attendee's object replies. A switch says whether
+guests without an organizer are mailed too, as some servers do.
 """
 
 from __future__ import annotations

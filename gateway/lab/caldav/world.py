@@ -121,7 +121,9 @@ class Dav:
         """Refuse what RFC 4791 §4.1 and §5.3.2.1 do not allow."""
         if len(body.encode()) > MAX_BYTES:
             raise Refusal(403, "max-resource-size", "The object is too large.")
-        found = [(kind, one) for kind in ("VEVENT", "VTODO", "VJOURNAL") for one in lines.components(body, kind)]
+        found = [
+            (kind, one) for kind in ("VEVENT", "VTODO", "VJOURNAL") for one in lines.components(body, kind)
+        ]
         if not found or not body.lstrip().upper().startswith("BEGIN:VCALENDAR"):
             raise Refusal(403, "valid-calendar-data", "There is no event in it.")
         uids = {lines.value(one, "UID") for _, one in found}
@@ -148,7 +150,8 @@ class Dav:
             scope = self.calendars(calendar.owner)
         for other in scope:
             for taken, resource in other.resources.items():
-                if (other, taken) != (calendar, name) and f"UID:{uid}\r\n" in resource.body:
+                is_itself = other is calendar and taken == name
+                if not is_itself and uid == lines.uid(resource.body):
                     raise Refusal(403, "no-uid-conflict", "This UID is taken.")
 
     def token(self, calendar: Calendar) -> str:
