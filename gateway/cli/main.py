@@ -21,6 +21,7 @@ from gateway.cli import (
     link_defaults,
     link_plan,
     link_settings,
+    link_undo,
     operate,
     person,
     resource,
@@ -47,7 +48,7 @@ app.add_typer(groups.app)
 app.add_typer(grant.app)
 app.add_typer(feed.app)
 app.add_typer(account.app)
-for more in (link_defaults, link_plan, link_settings):
+for more in (link_defaults, link_plan, link_settings, link_undo):
     more.register(link.app)
 app.add_typer(link.app)
 sync_work.register(app)

@@ -43,6 +43,8 @@ def sending(
         return Sending.NOTHING
     if mapping.has_guests:
         return Sending.GUESTS
+    if mapping.state == LEFT and mapping.drift_hash == "":
+        return Sending.CREATE  # a copy that was undone comes back with the next change
     if mapping.drift_hash == "" and not mapping.is_dirty:
         return (
             Sending.NOTHING

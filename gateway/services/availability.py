@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from gateway.domain.model import Busy, Window, from_epoch_s, to_epoch_s
 from gateway.providers.contract import BusySpan
-from gateway.services.sync_acts import report_clashes
+from gateway.services.sync_busy import report_clashes
 from gateway.services.sync_context import RunContext, held
 from gateway.store import busy as busy_store
 from gateway.store import links as link_store

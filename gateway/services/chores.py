@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from gateway.domain.errors import NotFound
 from gateway.services import changes, objects, occurrence_index
 from gateway.services.limits import Limits
+from gateway.services.undo_text import UNDO_LIFE
 from gateway.store import audit, sync_log
 from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
@@ -51,5 +52,6 @@ def forget(db: Database, *, now: datetime, tombstones: timedelta, audit_lines: t
         except NotFound:
             continue  # the calendar went away meanwhile
     db.write(sync_log.prune, before=now - tombstones)
+    db.write(sync_log.forget_texts, before=now - UNDO_LIFE)
     pruned: int = db.write(audit.prune, before=now - audit_lines)
     return pruned

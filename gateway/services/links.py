@@ -265,6 +265,20 @@ def approve(tx: Transaction, plan_uuid: str, *, actor: str, now: datetime) -> Li
     return _get(tx, found.id)
 
 
+def note_undo(tx: Transaction, link_id: LinkId, *, run_id: int, actor: str, now: datetime) -> None:
+    """Record that a person has undone a run."""
+    found = _get(tx, link_id)
+    audit.record(
+        tx,
+        now=now,
+        actor=actor,
+        action="link.undone",
+        target_kind="link",
+        target=found.uuid,
+        detail={"run": run_id},
+    )
+
+
 def hold(tx: Transaction, link_id: LinkId, *, actor: str, now: datetime) -> Link:
     """Let a link wait: everything is compared anew, and nothing is written before a plan is approved."""
     found = _get(tx, link_id)

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from gateway.domain.errors import NotFound
 from gateway.domain.ical import parse_object
-from gateway.domain.ical_reader import text_of
-from gateway.domain.link_model import Mapping, Privacy
-from gateway.domain.model import Busy, ConflictPolicy, Occurrence, to_epoch_s
-from gateway.domain.recurrence import expand
-from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView
+from gateway.domain.sync_model import Act, LocalView, RemoteView
 from gateway.providers.contract import Upsert
 from gateway.services import objects as object_service
+from gateway.services import undo_text
 from gateway.services.guests_in import inbound_of
-from gateway.services.prepare import prepare
-from gateway.services.sync_context import RunContext, local_view, log_line
+from gateway.services.sync_busy import drop_busy, take_busy
+from gateway.services.sync_context import Judged, RunContext, local_view, log_line
+from gateway.services.sync_put import put_here
 from gateway.store import busy as busy_store
 from gateway.store import mappings as mapping_store
 from gateway.store import objects as object_store
-from gateway.store import occurrences as occurrence_store
 from gateway.store import sync_log, tickets
 from gateway.store.database import Transaction
-
-MAX_BUSY_SPANS = 5000
-_CHECKED_SPANS = 60
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """One item with everything that its decision was made from."""
-
-    remote: RemoteView
-    mapping: Mapping | None
-    local: LocalView | None
-    decision: Decision
 
 
 def agreed(remote: RemoteView | Upsert, digest: str) -> dict[str, Any]:
@@ -109,7 +90,7 @@ def _take_new(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> N
             _bind(tx, ctx, one, view, now)  # the same event on both sides already
             return
         ical = inbound_of(tx, ctx.link, one.remote.ical or b"", uid=_fresh_uid(ctx, one))
-    stored = _put_here(tx, ctx, ical, href=None, is_theirs=True, now=now)
+    stored = put_here(tx, ctx, ical, href=None, is_theirs=True, now=now)
     _bind(tx, ctx, one, stored, now)
 
 
@@ -136,9 +117,7 @@ def _take_change(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -
     if merged is None or merged.ical is None or local is None or one.mapping is None:
         return
     was_equal = local.is_kept or local.ours_hash == one.mapping.sent_hash
-    after = _put_here(
-        tx, ctx, merged.ical, href=local.stored.href, is_theirs=not one.mapping.is_ours, now=now
-    )
+    after = put_here(tx, ctx, merged.ical, href=local.stored.href, is_theirs=not one.mapping.is_ours, now=now)
     values = agreed(one.remote, one.remote.content_hash) | {"drift_hash": None, "updated_at_utc": now}
     if was_equal and not merged.disputed:
         # All of theirs was taken and nothing of ours waits: both sides are equal now.
@@ -159,7 +138,7 @@ def _revive(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> Non
     if one.mapping is None:
         return
     ical = inbound_of(tx, ctx.link, one.remote.ical or b"", uid=one.mapping.uid)
-    view = _put_here(tx, ctx, ical, href=None, is_theirs=not one.mapping.is_ours, now=now)
+    view = put_here(tx, ctx, ical, href=None, is_theirs=not one.mapping.is_ours, now=now)
     _bind(tx, ctx, one, view, now)
 
 
@@ -216,73 +195,6 @@ def _forget(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> Non
         mapping_store.drop(tx, ctx.link.id, one.mapping.uid)
 
 
-def _busy(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None:
-    policy = ctx.link.policy
-    ical = one.remote.ical or b""
-    parsed = parse_object(ical, max_bytes=max(len(ical), 1))
-    horizon = ctx.calendar.index
-    found = expand(parsed, zone=ZoneInfo(ctx.calendar.resource.zone), window=horizon, limit=MAX_BUSY_SPANS)
-    spans = [
-        (to_epoch_s(span.start), to_epoch_s(span.end), _busy_of(span, one.remote, ctx))
-        for span in found.occurrences
-        if span.end > span.start
-    ]
-    title = None
-    if policy.privacy_in is not Privacy.BUSY and parsed.master is not None:
-        title = text_of(parsed.master, "SUMMARY")
-    is_new = busy_store.replace(
-        tx, ctx.link.id, ctx.link.calendar_id, one.remote.remote_id, spans, title=title
-    )
-    if is_new:
-        report_clashes(tx, ctx, one.remote.remote_id, spans, now)
-    sync_log.unpark(tx, ctx.link.id, sync_log.THERE, [one.remote.remote_id])
-
-
-def report_clashes(
-    tx: Transaction,
-    ctx: RunContext,
-    remote_id: str,
-    spans: Sequence[tuple[int, int, Busy]],
-    now: datetime,
-) -> None:
-    """Tell of bookings here that meet time taken there later: detection, not prevention."""
-    calendar = ctx.calendar
-    if calendar.resource.policy is ConflictPolicy.ALLOW:
-        return
-    ahead = to_epoch_s(now)
-    taken = [(start, end) for start, end, busy in spans[:_CHECKED_SPANS] if busy.blocks and end > ahead]
-    rows = occurrence_store.blocking(tx, calendar, taken, except_object=None, now=now) if taken else []
-    found = {int(object_id) for _start, _end, object_id in rows}
-    for stored in object_store.by_ids(tx, calendar.id, sorted(found)):
-        tickets.open_for_link(
-            tx,
-            calendar.id,
-            link_uuid=ctx.link.uuid,
-            uid=stored.uid,
-            remote_id=remote_id,
-            reason="busy-there",
-            theirs=None,
-            fields=["time"],
-            now=now,
-        )
-
-
-def _busy_of(span: Occurrence, remote: RemoteView, ctx: RunContext) -> Busy:
-    policy = ctx.link.policy
-    if not span.busy.blocks:
-        return Busy.FREE
-    if remote.is_away or span.busy is Busy.UNAVAILABLE:
-        return Busy.UNAVAILABLE if policy.out_of_office_blocks else Busy.FREE
-    if span.busy is Busy.TENTATIVE:
-        return Busy.TENTATIVE if policy.tentative_blocks else Busy.FREE
-    return span.busy
-
-
-def _not_busy(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None:  # noqa: ARG001 - one signature for all acts
-    busy_store.drop(tx, ctx.link.id, one.remote.remote_id)
-    sync_log.unpark(tx, ctx.link.id, sync_log.THERE, [one.remote.remote_id])
-
-
 def _park(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None:
     park_there(tx, ctx, one.remote, one.remote.problem or "it cannot be read", now)
 
@@ -295,44 +207,6 @@ def park_there(tx: Transaction, ctx: RunContext, remote: RemoteView, reason: str
     )
 
 
-def _put_here(
-    tx: Transaction, ctx: RunContext, ical: bytes, *, href: str | None, is_theirs: bool, now: datetime
-) -> LocalView:
-    prepared = prepare(ical, ctx.calendar, limits=ctx.limits, now=now)
-    uid = prepared.parsed.uid
-    result = object_service.put(
-        tx,
-        ctx.link.calendar_id,
-        href or _href(uid),
-        prepared,
-        origin=ctx.origin,
-        now=now,
-        limits=ctx.limits,
-        # It has happened elsewhere already: refusing it here would only hide it.
-        on_clash=ConflictPolicy.WARN,
-    )
-    stored = object_store.by_uid(tx, ctx.link.calendar_id, uid)
-    if stored is None:
-        raise NotFound("The object is gone.")
-    if result.clashes:
-        tickets.open_for_link(
-            tx,
-            ctx.link.calendar_id,
-            link_uuid=ctx.link.uuid,
-            uid=uid,
-            remote_id=None,
-            reason="clash",
-            theirs=None,
-            fields=["time"],
-            now=now,
-        )
-    return local_view(ctx, stored, is_theirs=is_theirs)
-
-
-def _href(uid: str) -> str:
-    return hashlib.sha256(uid.encode()).hexdigest()[:40] + ".ics"
-
-
 def _fresh_uid(ctx: RunContext, one: Judged) -> str:
     seed = f"{ctx.instance_id}:{ctx.link.uuid}:{one.remote.remote_id}"
     return hashlib.sha256(seed.encode()).hexdigest()[:32] + "@calgate"
@@ -341,6 +215,7 @@ def _fresh_uid(ctx: RunContext, one: Judged) -> str:
 # -- telling ------------------------------------------------------------------------------------------
 
 _DRIFT_REASONS = ("changed-there", "deleted-there", "proposed", "unmergeable")
+_WRITES_HERE = frozenset({Act.TAKE_NEW, Act.TAKE_CHANGE, Act.TAKE_DELETE, Act.REVIVE})
 LOGGED = frozenset(
     {
         Act.ADOPT,
@@ -382,9 +257,17 @@ def tell(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None:
     )
 
 
-def line(ctx: RunContext, one: Judged, act: Act, now: datetime) -> dict[str, Any]:
+def line(tx: Transaction, ctx: RunContext, one: Judged, act: Act, now: datetime) -> dict[str, Any]:
     """Return the line of the link's log for a decision that was carried out."""
     uid = one.mapping.uid if one.mapping is not None else one.remote.uid or ""
+    was = after_etag = None
+    if act in _WRITES_HERE:
+        known = mapping_store.by_remote_ids(tx, ctx.link.id, [one.remote.remote_id])
+        uid = uid or (known[one.remote.remote_id].uid if one.remote.remote_id in known else "")
+        stored = object_store.by_uid(tx, ctx.link.calendar_id, uid) if act is not Act.TAKE_DELETE else None
+        after_etag = stored.etag if stored is not None else None
+        if one.local is not None and act is not Act.TAKE_NEW:
+            was = undo_text.pack(one.local.stored)
     return log_line(
         ctx,
         now=now,
@@ -395,6 +278,8 @@ def line(ctx: RunContext, one: Judged, act: Act, now: datetime) -> dict[str, Any
         before=one.mapping.base_hash if one.mapping is not None else None,
         after=one.remote.content_hash or None,
         fields=one.decision.fields,
+        was=was,
+        after_etag=after_etag,
     )
 
 
@@ -411,8 +296,8 @@ APPLY: dict[Act, Callable[[Transaction, RunContext, Judged, datetime], None]] = 
     Act.REPORT: _report,
     Act.GUESTS: _guests,
     Act.FORGET: _forget,
-    Act.BUSY: _busy,
-    Act.NOT_BUSY: _not_busy,
+    Act.BUSY: take_busy,
+    Act.NOT_BUSY: drop_busy,
     Act.PARK: _park,
     Act.TWIN: _nothing,
     Act.ORPHAN: _nothing,

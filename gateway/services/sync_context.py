@@ -16,7 +16,7 @@ from gateway.domain.link_model import Link, Mapping
 from gateway.domain.model import Calendar, CalendarObject, Classification, Window, from_epoch_s, to_epoch_s
 from gateway.domain.outbound import Sight, outbound, untakeable, wanted
 from gateway.domain.recurrence import expand
-from gateway.domain.sync_model import LocalView
+from gateway.domain.sync_model import Decision, LocalView, RemoteView
 from gateway.providers.contract import ObjectKey, Presentation, Reminders, marker_of, resource_hash
 from gateway.providers.errors import Rejected
 from gateway.services.limits import Limits
@@ -113,6 +113,16 @@ class RunContext:
         """Return how one object is written: with its own back link."""
         link = back_link(self.public_url, self.calendar, uid) if self.link.policy.back_link else None
         return replace(self.presentation, back_link=link, horizon=whole_months(self.window))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One item with everything that its decision was made from."""
+
+    remote: RemoteView
+    mapping: Mapping | None
+    local: LocalView | None
+    decision: Decision
 
 
 def back_link(public_url: str | None, calendar: Calendar, uid: str) -> str | None:
@@ -256,8 +266,10 @@ def log_line(
     after: str | None = None,
     fields: Iterable[str] = (),
     cause: str | None = None,
+    was: bytes | None = None,
+    after_etag: str | None = None,
 ) -> dict[str, Any]:
-    """Return one line of the link's log."""
+    """Return one line of the link's log; ``was`` is what the write replaced, kept for undo."""
     return {
         "link_id": ctx.link.id,
         "run_id": ctx.run_id or None,
@@ -270,6 +282,8 @@ def log_line(
         "before_hash": before,
         "after_hash": after,
         "fields": list(fields),
+        "before": was,
+        "after_etag": after_etag,
     }
 
 

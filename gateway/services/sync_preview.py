@@ -16,8 +16,7 @@ from gateway.domain.model import Classification
 from gateway.domain.sending import Sending, sending
 from gateway.domain.sync_model import Act, LocalView, guard_trips
 from gateway.providers.contract import Item, Removed
-from gateway.services.sync_acts import Judged
-from gateway.services.sync_context import RunContext, views
+from gateway.services.sync_context import Judged, RunContext, views
 from gateway.services.sync_pull import Decide, judge
 from gateway.store import mappings as mapping_store
 from gateway.store import objects as object_store

@@ -12,8 +12,9 @@ from gateway.domain.link_model import Link, Mapping
 from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView, guard_trips
 from gateway.providers.contract import Item, RemoteKind, Removed, Unreadable, Upsert
 from gateway.services import objects as object_service
-from gateway.services.sync_acts import APPLY, LOGGED, Judged, line, park_there, tell
+from gateway.services.sync_acts import APPLY, LOGGED, line, park_there, tell
 from gateway.services.sync_context import (
+    Judged,
     RunContext,
     begin_run,
     content_hash,
@@ -64,7 +65,7 @@ def take(tx: Transaction, ctx: RunContext, items: Sequence[Item], *, decide: Dec
         ctx.count(act.value)
         tell(tx, ctx, one, now)
         if act in LOGGED:
-            lines.append(line(ctx, one, act, now))
+            lines.append(line(tx, ctx, one, act, now))
     if lines:
         begin_run(tx, ctx, now=now)
         sync_log.append(tx, [line | {"run_id": ctx.run_id} for line in lines])

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.domain.errors import InvalidInput
 from gateway.domain.fingerprint import canonical, differing, field_names
 from gateway.domain.line_edit import events, tree_of
-from gateway.domain.link_model import Mapping
+from gateway.domain.link_model import LEFT, Mapping
 from gateway.domain.sending import Sending, sending
 from gateway.domain.sync_model import LocalView
 from gateway.providers.contract import Delete, Put, Removed, Upsert
@@ -158,7 +158,7 @@ def pending_deletions(tx: Transaction, ctx: RunContext, *, is_full: bool) -> tup
     planned = [
         {"side": "there", "action": "delete", "uid": uid, "remote_id": one.remote_id}
         for uid, one in known.items()
-        if uid not in still_here
+        if uid not in still_here and one.state != LEFT
     ]
     return planned, mapping_store.count(tx, ctx.link.id)
 

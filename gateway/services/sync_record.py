@@ -98,6 +98,7 @@ def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict
         before=one.job.before,
         after=after,
         fields=one.job.fields,
+        was=one.job.was or None,
     )
 
 

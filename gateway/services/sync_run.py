@@ -68,6 +68,17 @@ def renew(tx: Transaction, claims: Sequence[Claim]) -> list[Claim]:
     return [one for one in claims if not link_store.renew(tx, one, lease_ms=LEASE_MS)]
 
 
+def claim_one(tx: Transaction, link_id: LinkId, *, is_forced: bool = False) -> Claim | None:
+    """Take one link for something that is no ordinary run; see ``store.links``."""
+    return link_store.claim_one(tx, link_id, lease_ms=LEASE_MS, is_forced=is_forced)
+
+
+def give_back(tx: Transaction, held_claim: Claim) -> None:
+    """Give a link back; its next run is due at once where its state allows one."""
+    link_store.finish(tx, held_claim, next_ms=link_store.clock_ms(tx), values={})
+    tx.hint_work()
+
+
 def release(tx: Transaction, claims: Sequence[Claim]) -> None:
     """Give links back untouched."""
     link_store.release_all(tx, claims)
@@ -184,10 +195,13 @@ def preview_context(
     public_url: str | None,
     now: datetime,
     policy: LinkPolicy | None = None,
+    held_claim: Claim | None = None,
+    cause: str = "preview",
 ) -> tuple[RunContext, Account]:
     """Return what a preview works with: a run without a lease, which can record nothing.
 
-    ``policy`` shows the link as if it had these settings, applied to every copy.
+    ``policy`` shows the link as if it had these settings, applied to every copy. ``held_claim`` is the lease
+    of a run that is no ordinary one: it may record.
 
     Raises:
         NotFound: the link or its account is gone.
@@ -201,7 +215,7 @@ def preview_context(
     calendar = calendar_store.get(tx, link.calendar_id)
     ctx = RunContext(
         link=link,
-        claim=Claim(link_id=link.id, account_id=account.id, token=-1, wake=-1),
+        claim=held_claim or Claim(link_id=link.id, account_id=account.id, token=-1, wake=-1),
         calendar=calendar,
         project=project,
         sight=sight(link, calendar, public_url),
@@ -210,9 +224,21 @@ def preview_context(
         instance_id=instance_id,
         limits=limits,
         public_url=public_url,
-        cause="preview",
+        cause=cause,
     )
     return ctx, account
+
+
+def account_of(tx: Transaction, link: Link) -> Account:
+    """Return the account of a link.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    account = account_store.get(tx, link.account_id)
+    if account is None:
+        raise NotFound("The account is gone.")
+    return account
 
 
 def note_progress(tx: Transaction, ctx: RunContext, *, done: int, total: int) -> None:

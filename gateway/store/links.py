@@ -107,6 +107,25 @@ def claim(tx: Transaction, *, limit: int, per_account: int, lease_ms: int) -> li
     ]
 
 
+def claim_one(tx: Transaction, link_id: LinkId, *, lease_ms: int, is_forced: bool = False) -> Claim | None:
+    """Take one link, due or not and in whatever state; None where somebody works on it.
+
+    ``is_forced`` takes it nevertheless: whoever had it stops at its next step.
+    """
+    clock = _CLOCK[tx.is_postgresql]
+    free = "" if is_forced else f" AND (lease_until IS NULL OR lease_until < {clock})"
+    row = tx.execute(
+        text(
+            f"UPDATE link SET lease_until = {clock} + :lease, token = token + 1 WHERE id = :id{free}"  # noqa: S608 - constants
+            " RETURNING id, account_id, token, wake"
+        ),
+        {"lease": lease_ms, "id": link_id},
+    ).one_or_none()
+    if row is None:
+        return None
+    return Claim(link_id=LinkId(row.id), account_id=AccountId(row.account_id), token=row.token, wake=row.wake)
+
+
 def renew(tx: Transaction, held: Claim, *, lease_ms: int) -> bool:
     """Prolong a lease; False where it is not ours any more: stop at once."""
     clock = _CLOCK[tx.is_postgresql]

@@ -1,4 +1,7 @@
-"""What links did and what is left lying: runs, log lines, parked objects, plans. Never any text of events."""
+"""What links did and what is left lying: runs, log lines, parked objects, plans.
+
+No text of events, but for what a write has replaced: kept for undo, and cleared after 30 days.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from gateway.store.database import Transaction
 from gateway.store.schema_sync import link_log, parked_object, sync_plan, sync_run
 
 HERE, THERE = "here", "there"
+UNDOABLE = (
+    "create", "update", "delete", "take-new", "take-change", "take-delete", "revive", "put-back", "take-back",
+)  # fmt: skip
 
 
 def begin_run(tx: Transaction, link_id: LinkId, *, cause: str, now: datetime) -> int:
@@ -48,11 +54,44 @@ def append(tx: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
         tx.execute(insert(link_log), [dict(line) for line in lines])
 
 
+_TOLD = [each for each in link_log.c if each.name != "before"]
+
+
+def run(tx: Transaction, link_id: LinkId, run_id: int | None) -> dict[str, Any] | None:
+    """Return one run of a link, or the newest that wrote something; None for none."""
+    query = select(sync_run).where(sync_run.c.link_id == link_id)
+    if run_id is not None:
+        query = query.where(sync_run.c.id == run_id)
+    else:
+        wrote = select(link_log.c.run_id).where(
+            link_log.c.link_id == link_id, link_log.c.action.in_(UNDOABLE), link_log.c.run_id.is_not(None)
+        )
+        query = query.where(sync_run.c.id.in_(wrote))
+    row = tx.execute(query.order_by(sync_run.c.id.desc()).limit(1)).first()
+    return dict(row._mapping) if row is not None else None  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def writes_of(tx: Transaction, link_id: LinkId, run_id: int) -> list[dict[str, Any]]:
+    """Return what a run wrote on either side, the oldest first, with the texts that it replaced."""
+    query = select(link_log).where(
+        link_log.c.link_id == link_id, link_log.c.run_id == run_id, link_log.c.action.in_(UNDOABLE)
+    )
+    rows = tx.execute(query.order_by(link_log.c.id))
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def forget_texts(tx: Transaction, *, before: datetime) -> int:
+    """Clear the texts that undo needs once they are too old for it; return of how many lines."""
+    statement = update(link_log).where(link_log.c.at_utc < before, link_log.c.before.is_not(None))
+    count: int = tx.execute(statement.values(before=None)).rowcount
+    return count
+
+
 def lines(
     tx: Transaction, link_id: LinkId, *, limit: int = 100, uid: str | None = None
 ) -> list[dict[str, Any]]:
-    """Return the newest log lines first."""
-    query = select(link_log).where(link_log.c.link_id == link_id).order_by(link_log.c.id.desc()).limit(limit)
+    """Return the newest log lines first, without any text."""
+    query = select(*_TOLD).where(link_log.c.link_id == link_id).order_by(link_log.c.id.desc()).limit(limit)
     if uid is not None:
         query = query.where(link_log.c.uid == uid)
     return [dict(row._mapping) for row in tx.execute(query)]  # noqa: SLF001 - SQLAlchemy's public name
