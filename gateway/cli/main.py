@@ -13,6 +13,7 @@ import typer
 
 from gateway.cli import (
     account,
+    conflicts,
     doctor,
     feed,
     grant,
@@ -27,6 +28,7 @@ from gateway.cli import (
     resource,
     sync_work,
     transfer,
+    why,
 )
 from gateway.cli.command import REFUSED, report
 
@@ -51,7 +53,9 @@ app.add_typer(account.app)
 for more in (link_defaults, link_plan, link_settings, link_undo):
     more.register(link.app)
 app.add_typer(link.app)
+app.add_typer(conflicts.app)
 sync_work.register(app)
+why.register(app)
 transfer.register(app)
 doctor.register(app)
 

@@ -1,4 +1,4 @@
-"""``calgate conflicts``, ``calgate worker`` and ``calgate keys``."""
+"""``calgate worker``, ``calgate lab`` and ``calgate keys``."""
 
 from __future__ import annotations
 
@@ -7,46 +7,16 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.command import ACTOR, Operator, command, group, refuse
-from gateway.domain.link_model import Choice
+from gateway.cli.command import Operator, command, group, refuse
 
-conflicts = group("conflicts", "What disagrees with a provider and waits for a person.")
 keys = group("keys", "The keys that seal secrets at rest.")
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the root."""
-    app.add_typer(conflicts)
     app.add_typer(keys)
     command(app, "worker")(worker)
     command(app, "lab")(lab)
-
-
-@command(conflicts, "list")
-def list_(
-    op: Operator,
-    every: Annotated[bool, typer.Option("--all", help="Also those that were answered.")] = False,
-) -> None:
-    """List the conflicts, the newest first."""
-    from gateway.services import disputes
-
-    with op.database() as db:
-        rows = db.read(disputes.listing, with_resolved=every)
-    op.table(rows, ("id", "resource", "reason", "uid", "fields", "choices"), empty="There are no conflicts.")
-
-
-@command(conflicts, "resolve")
-def resolve(
-    op: Operator,
-    number: Annotated[int, typer.Argument(metavar="ID", help="Number of the conflict.")],
-    choice: Annotated[Choice, typer.Argument(help="What shall stand.")],
-) -> None:
-    """Answer a conflict."""
-    from gateway.services import disputes
-
-    with op.database() as db:
-        db.write(disputes.resolve, number, choice, limits=op.limits(), actor=ACTOR, now=op.now)
-    op.show({"id": number, "resolution": choice.value}, f"Conflict {number}: {choice.value}.")
 
 
 def worker(op: Operator) -> None:

@@ -88,6 +88,24 @@ def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | No
     ]
 
 
+def newest_of(tx: Transaction, calendar_id: CalendarId, uid: str) -> Change | None:
+    """Return the newest line about one UID, or None where nothing is on record."""
+    query = select(change).where(change.c.calendar_id == calendar_id, change.c.uid == uid)
+    row = tx.execute(query.order_by(change.c.seq.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return Change(
+        calendar_id=calendar_id,
+        seq=row.seq,
+        href=row.href,
+        uid=row.uid,
+        op=row.op,
+        etag=row.etag,
+        origin=row.origin,
+        at_utc=row.at_utc,
+    )
+
+
 def newest_at(tx: Transaction, calendar_id: CalendarId) -> datetime | None:
     """Return when the calendar changed last, or None where nothing is on record."""
     query = select(change.c.at_utc).where(change.c.calendar_id == calendar_id).order_by(change.c.seq.desc())
