@@ -15,6 +15,7 @@ from gateway.domain.line_tree import LineComponent, read_tree
 from gateway.domain.model import Window
 from gateway.domain.recurrence import Instance, iter_instances
 from gateway.domain.zone_book import ObjectTimes, ZoneBook
+from plugins.radicale import zone_references
 from plugins.radicale.names import caldav, text
 from plugins.radicale.problems import Problem
 from plugins.radicale.times import read_window
@@ -43,6 +44,7 @@ class CalendarData:
     limit_set: Window | None = None
     comp: ET.Element | None = None
     is_jcal: bool = False
+    has_standard_zones: bool = True
     written: int = 0
 
     @classmethod
@@ -81,6 +83,8 @@ class CalendarData:
         if self.comp is not None:
             tree = read_tree(_Bytes(data))
             data = b"".join(_partial(tree, self.comp))
+        if not self.has_standard_zones:
+            data = zone_references.without_standard(data)
         if self.is_jcal:
             inner = text(to_jcal(data).decode())
             return f'<C:calendar-data content-type="{MEDIA_TYPE}" version="2.0">{inner}</C:calendar-data>'

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from gateway.domain.jcal import MEDIA_TYPE, to_jcal
+from plugins.radicale import zone_references
 from plugins.radicale.problems import Answer
 from plugins.radicale.requests import JCAL_MARK, Request
 
@@ -41,6 +42,8 @@ def etag_as(etag: str, *, is_jcal: bool) -> str:
 def answer(request: Request, status: int, ical: bytes, component: str, headers: dict[str, str]) -> Answer:
     """Return an answer with a calendar object in the form the client likes; ``headers`` holds its ETag."""
     is_jcal = wants_jcal(request)
+    if not zone_references.are_wanted(request):
+        ical = zone_references.without_standard(ical)
     if "ETag" in headers:
         headers = headers | {"ETag": etag_as(headers["ETag"], is_jcal=is_jcal)}
     if is_jcal:
@@ -52,4 +55,4 @@ def answer(request: Request, status: int, ical: bytes, component: str, headers: 
 
 def vary() -> dict[str, str]:
     """Return the header that says what the choice depends on."""
-    return {"Vary": "Accept, Accept-Encoding"}
+    return {"Vary": f"Accept, Accept-Encoding, {zone_references.HEADER}"}

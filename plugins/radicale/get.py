@@ -11,7 +11,7 @@ from typing import IO
 from gateway.domain.content_lines import PRODID, escape_text, write
 from gateway.domain.model import Calendar
 from gateway.services import reading
-from plugins.radicale import content
+from plugins.radicale import content, zone_references
 from plugins.radicale.problems import Answer, Problem, not_found
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
@@ -88,12 +88,15 @@ def _merge(request: Request, view: View, calendar: Calendar, file: IO[bytes]) ->
     head = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODID}", "CALSCALE:GREGORIAN"]
     file.write(write([*head, f"X-WR-CALNAME:{name}", f"X-WR-TIMEZONE:{view.entry.resource.zone}"]))
     seen: set[bytes] = set()
+    has_standard = zone_references.are_wanted(request)
     last = 0
     while page := reading.every(request.session.tx, calendar.id, after_id=last):
         last = page[-1].id
         for stored in filter(view.shows, page):
             for is_zone, lines in _components(view.ical_of(stored)):
                 if is_zone:
+                    if not has_standard and zone_references.is_standard(b"".join(lines)):
+                        continue
                     tzid = next((line for line in lines if _TZID.match(line)), b"")
                     if tzid in seen:
                         continue

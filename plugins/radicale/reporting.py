@@ -10,7 +10,7 @@ from datetime import tzinfo
 from gateway.domain.model import Calendar, CalendarObject
 from gateway.services import Transaction
 from gateway.services.reading import Summary
-from plugins.radicale import dead_properties, object_properties, preferences, zones
+from plugins.radicale import dead_properties, object_properties, preferences, zone_references, zones
 from plugins.radicale.calendar_data import CalendarData
 from plugins.radicale.names import caldav, dav
 from plugins.radicale.problems import Problem
@@ -58,7 +58,9 @@ class Report:
             return None
         limit = self.request.handle.limits.max_instances
         zone = zone or zones.of_query(self.root, self.view, self.tx)
-        return CalendarData.of(node, zone=zone, limit=limit)
+        data = CalendarData.of(node, zone=zone, limit=limit)
+        data.has_standard_zones = zone_references.are_wanted(self.request)
+        return data
 
     def writer(self, data: CalendarData | None) -> Callable[[CalendarObject], str]:
         """Return what writes the response of one object with everything asked for."""

@@ -177,7 +177,15 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("3 writing", "PUT of jCal", "what is stored are the bytes that were sent: iCalendar"),
     ),
     "RFC 7809": (
-        Line("3.1.1", "CalDAV-Timezones: F leaves out standard zones", "not offered"),
+        Line(
+            "3.1.1",
+            "calendar-no-timezone in the DAV header",
+            "it points to a service of zones, and none is run",
+        ),
+        Line("3.1.3", "CalDAV-Timezones: F leaves out standard zones, in GET and in reports; others stay"),
+        Line("3.1.4", "objects that name a standard zone without defining it are taken"),
+        Line("3.1.5", "calendar-timezone and calendar-timezone-id follow one another; valid-timezone"),
+        Line("3.1.6", "timezone-id in calendar-query"),
         Line("5.1", "timezone-service-set", "no service of zones is run here, and none is claimed"),
         Line("5.2", "calendar-timezone-id"),
     ),

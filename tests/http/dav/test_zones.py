@@ -24,7 +24,7 @@ def told(dav: Any, path: str) -> tuple[str, str]:
     return xml.findtext(f".//{CAL}calendar-timezone", ""), xml.findtext(f".//{CAL}calendar-timezone-id", "")
 
 
-@proves("RFC 4791 §5.2.2", "RFC 7809 §5.2")
+@proves("RFC 4791 §5.2.2", "RFC 7809 §5.2", "RFC 7809 §3.1.5")
 @pytest.mark.parametrize(
     "value",
     [f"<C:calendar-timezone>{AUCKLAND}</C:calendar-timezone>",
@@ -74,7 +74,7 @@ def test_a_zone_that_is_none_is_refused_and_nothing_is_changed(
     assert sqlite_world.bob.propfind("/dav/bob/new/", "D:displayname").status == 404
 
 
-@proves("RFC 4791 §5.2.2 use")
+@proves("RFC 4791 §5.2.2 use", "RFC 7809 §3.1.6")
 def test_times_without_a_zone_are_read_in_the_zone_she_has_set(world: Any) -> None:
     carol, path = world.carol, FREE.format("carol")
     world.bob.put(
@@ -137,3 +137,52 @@ def test_a_name_or_colour_that_is_none_is_told_by_its_property(sqlite_world: Any
         bob, "/dav/bob/mine/", setting("<IC:calendar-color>no colour</IC:calendar-color><x xmlns='urn:x'/>")
     )
     assert statuses(reply) == {"calendar-color": 409, "x": 424}
+
+
+def zoned(tzid: str, *, is_defined: bool = True, uid: str = "zoned") -> bytes:
+    zone = (
+        AUCKLAND.partition("BEGIN:VTIMEZONE")[2]
+        .partition("END:VCALENDAR")[0]
+        .replace("Pacific/Auckland", tzid)
+    )
+    event = (
+        make_event(uid).decode().replace("DTSTART:20260310T090000Z", f"DTSTART;TZID={tzid}:20260310T090000")
+    )
+    event = event.replace("DTEND:20260310T100000Z", f"DTEND;TZID={tzid}:20260310T100000")
+    return event.replace(
+        "BEGIN:VEVENT", f"BEGIN:VTIMEZONE{zone}BEGIN:VEVENT" if is_defined else "BEGIN:VEVENT"
+    ).encode()
+
+
+@proves("RFC 7809 §3.1.3", "RFC 7809 §3.1.4")
+def test_standard_zones_are_left_out_on_request_and_others_stay(sqlite_world: Any) -> None:
+    bob, path = sqlite_world.bob, FREE.format("bob")
+    objects = {
+        "a.ics": (zoned("Pacific/Auckland", uid="a"), b"Pacific/Auckland"),
+        "b.ics": (zoned("Moon/Base", uid="b"), b"Moon/Base"),
+        "c.ics": (zoned("Europe/Paris", is_defined=False, uid="c"), b"Europe/Paris"),
+    }
+    hrefs = "".join(f"<D:href>{path}{name}</D:href>" for name in objects)
+    for name, (data, _) in objects.items():
+        assert bob.put(path + name, data).status == 201
+    for name, (data, zone) in objects.items():
+        assert bob("GET", path + name).body == data
+        assert bob("GET", path + name, CalDAV_Timezones="T").body == data
+        by_name = bob("GET", path + name, CalDAV_Timezones="F")
+        assert (b"BEGIN:VTIMEZONE" in by_name.body) is (zone == b"Moon/Base")
+        assert by_name.body.count(b"TZID=" + zone) == 2
+        assert by_name.body.startswith(b"BEGIN:VCALENDAR")
+        assert by_name.body.endswith(b"END:VCALENDAR\r\n")
+        assert by_name.headers["ETag"] == bob("GET", path + name).headers["ETag"]
+        assert "CalDAV-Timezones" in by_name.headers["Vary"]
+    props = "<D:prop><C:calendar-data/></D:prop>"
+    for wanted, count in (("T", 2), ("F", 1)):
+        for reply in (
+            bob.report(path, "C:calendar-multiget", props + hrefs, CalDAV_Timezones=wanted),
+            bob.report(path, "C:calendar-query", props + '<C:filter><C:comp-filter name="VCALENDAR"/></C:filter>',
+                       CalDAV_Timezones=wanted),
+            bob("GET", path, CalDAV_Timezones=wanted),
+        ):  # fmt: skip
+            assert reply.body.count(b"BEGIN:VTIMEZONE") == count
+            assert reply.body.count(b"BEGIN:VEVENT") == 3
+    assert "calendar-no-timezone" not in bob("OPTIONS", path).headers["DAV"]
