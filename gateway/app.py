@@ -172,7 +172,7 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
 def _demo(
     stack: ExitStack, db: Database, settings: Settings, sealer: Sealer
 ) -> Callable[[str], Iterable[str]] | None:
-    """Make the demo and start its simulated Google; return what there is to say, by address."""
+    """Make the demo and start its simulated providers; return what there is to say, by address."""
     # Imported here because only the demo needs it.
     from gateway import lab_process
     from gateway.services import demo as demo_service

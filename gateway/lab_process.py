@@ -17,19 +17,23 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "gateway.lab", *arguments]
 
 
+def _kept(state: Path) -> list[str]:
+    return ["--state", str(state), "--while-stdin-open"]
+
+
 @contextmanager
 def running(*, port: int, state: Path, accounts: Sequence[str]) -> Iterator[str | None]:
-    """Run a simulated Google while the block lasts; yields its address, or None where it did not start.
+    """Run a simulated Google and Microsoft while the block lasts; yields the address, None if none came.
 
     Args:
         port: to listen on; 0 takes a free one.
         state: the file that keeps its calendars.
-        accounts: ``EMAIL@@ZONE`` of the people who have one.
+        accounts: ``EMAIL@@ZONE`` of the people who have one at each.
     """
     named = [part for account in accounts for part in ("--account", account)]
     process = subprocess.Popen(  # noqa: S603 - our own program with our own words
         # The pipe closes with this process, however it ends, so that no laboratory is left behind.
-        command("--google", "--port", str(port), "--state", str(state), "--while-stdin-open", *named),
+        command("--google", "--microsoft", "--port", str(port), *_kept(state), *named),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

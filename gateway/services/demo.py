@@ -48,7 +48,7 @@ class WaysIn:
     slug: str
 
     def lines(self, base_url: str, *, lab: str | None = None) -> Iterator[str]:
-        """Yield what an operator needs to try the demo; ``lab`` is the address of its simulated Google."""
+        """Yield what an operator needs to try the demo; ``lab`` is the address of its simulated providers."""
         feed = f"{base_url}{self.feed_path}"
         yield ""
         yield "The demo organisation is ready. Ways in:"
@@ -58,13 +58,14 @@ class WaysIn:
         yield f"      login {self.login}   password {self.password}"
         if lab is not None:
             yield f"  Google, simulated:        {lab}/lab/"
+            yield f"  Microsoft, simulated:     {lab}/lab/"
             yield f"      connect it:  calgate account connect google --person {self.login} --accept-terms"
             yield f"      and copy:    calgate link add {self.slug} ACCOUNT"
         yield ""
 
 
 def lab_accounts() -> list[str]:
-    """Return the people who have an account at the simulated Google, as the laboratory takes them."""
+    """Return the people who have an account at each simulated provider, as the laboratory takes them."""
     return [f"{login}@example.org@@{zone}" for login, _name, zone in _PEOPLE]
 
 

@@ -1,6 +1,6 @@
-"""Where the demo's simulated Google is: kept in the database, so that commands find it without settings.
+"""Where the demo's simulated providers are: kept in the database: commands find them without settings.
 
-What the environment says counts more, so a demo instance can be connected to the real Google as well.
+What the environment says counts more, so a demo instance can be connected to the real ones as well.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from gateway.store import instance
 from gateway.store.database import Transaction
 
 _KEY = "demo-lab"
-# The client that the laboratory knows from the start; it opens nothing but a simulator.
+# The clients that the laboratory knows from the start; they open nothing but a simulator.
 _CLIENT_ID = "calgate-lab.apps.googleusercontent.com"
+_APPLICATION_ID = "11111111-2222-4333-8444-555555555555"
 _CLIENT_SECRET = "calgate-lab-secret"  # noqa: S105 - as above
 
 
@@ -20,7 +21,7 @@ def remember(tx: Transaction, address: str) -> None:
 
 
 def environ(tx: Transaction) -> dict[str, str]:
-    """Return the settings that lead the Google plug-in to the laboratory; empty outside a demo."""
+    """Return the settings that lead the plug-ins to the laboratory; empty outside a demo."""
     base = instance.get(tx, _KEY)
     if base is None:
         return {}
@@ -32,4 +33,9 @@ def environ(tx: Transaction) -> dict[str, str]:
         "CALGATE_GOOGLE_TOKEN_URL": f"{base}/token",
         "CALGATE_GOOGLE_REVOKE_URL": f"{base}/revoke",
         "CALGATE_GOOGLE_ALLOW_LOOPBACK": "1",
+        "CALGATE_GRAPH_CLIENT_ID": _APPLICATION_ID,
+        "CALGATE_GRAPH_CLIENT_SECRET": _CLIENT_SECRET,
+        "CALGATE_GRAPH_LOGIN_URL": base,
+        "CALGATE_GRAPH_API_BASE": f"{base}/v1.0",
+        "CALGATE_GRAPH_ALLOW_LOOPBACK": "1",
     }

@@ -1,4 +1,4 @@
-"""What `make run` promises: two commands connect a simulated Google account to a demo resource."""
+"""What `make run` promises: two commands connect a simulated account to a demo resource."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import aiohttp
 import caldav
 
 from tests.conftest import ROOT, Cli
+from tests.contract.lab.graph_client import Microsoft
 from tests.contract.lab.lab_client import LabClient, events, timed
 from tests.servers import Server
 
@@ -21,9 +22,9 @@ PERSON = "anna@example.org"
 _WAIT_S = 60
 
 
-def _connect(cli: Cli) -> tuple[subprocess.Popen[str], str]:
+def _connect(cli: Cli, provider: str = "google") -> tuple[subprocess.Popen[str], str]:
     """Start the first command and return it with the address of the consent page."""
-    command = [sys.executable, "-m", "gateway", "account", "connect", "google", "--person", "anna"]
+    command = [sys.executable, "-m", "gateway", "account", "connect", provider, "--person", "anna"]
     process = subprocess.Popen(
         [*command, "--accept-terms", "--json"],
         stdout=subprocess.PIPE,
@@ -34,8 +35,8 @@ def _connect(cli: Cli) -> tuple[subprocess.Popen[str], str]:
     )
     assert process.stderr is not None
     for line in process.stderr:
-        if found := re.search(r"https?://\S+", line):
-            return process, found[0]
+        if line.startswith("{"):
+            return process, str(json.loads(line)["open"])
     raise AssertionError("no consent page was announced")
 
 
@@ -88,6 +89,16 @@ async def test_two_commands_connect_a_simulated_google_account(cli: Cli) -> None
                     return answer.status == 409
 
             await _until(refused)
+
+            # The same laboratory is Microsoft too, and the resource can have both.
+            other = Microsoft(lab.base, session)
+            process, consent = await asyncio.to_thread(_connect, cli, "graph")
+            async with session.get(await other.approve(consent, account=PERSON)) as answer:
+                assert answer.status == 200
+            out, err = await asyncio.to_thread(process.communicate, timeout=_WAIT_S)
+            assert process.returncode == 0, err
+            await asyncio.to_thread(cli.json, "link", "add", "room-atlas", json.loads(out)["id"])
+            await _until(lambda: _in_outlook(other, "Visit from the north"))
             assert await lab.outbox() == []
             assert await lab.violations() == []
 
@@ -100,6 +111,12 @@ async def _calendar(api: Any) -> str | None:
 async def _titles(api: Any, calendar: str, title: str) -> bool:
     items, _token, _pages = await api.pages(events(calendar))
     return any(item.get("summary") == title for item in items)
+
+
+async def _in_outlook(lab: Microsoft, title: str) -> bool:
+    dump = await lab.control("GET", "microsoft/dump")
+    calendars = [each for each in dump["calendars"] if "Atlas" in each["name"]]
+    return any(event["subject"] == title for each in calendars for event in each["events"])
 
 
 def _ics(day: str, start: str, end: str, uid: str, title: str = "Meeting") -> str:
