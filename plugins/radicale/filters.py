@@ -16,6 +16,7 @@ _KNOWN_CHILDREN = {
     "param-filter": {"is-not-defined", "text-match"},
 }
 _MAX_PARTS = 200
+WITH_TIME = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,11 @@ def read_filter(root: ET.Element) -> CompFilter:
 
 def _comp(node: ET.Element) -> CompFilter:
     parts = _parts(node, "comp-filter")
-    ranges = parts["time-range"]
+    ranges, name = parts["time-range"], _name(node)
+    if ranges and name not in WITH_TIME and name != "VCALENDAR":
+        raise _unsupported(f"A {name[:40]} has no time of its own.")
     return CompFilter(
-        name=_name(node),
+        name=name,
         is_not_defined=_not_defined(node, parts),
         range=read_range(ranges[0]) if ranges else None,
         props=tuple(_prop(child) for child in parts["prop-filter"]),

@@ -82,6 +82,7 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line(
             "9.6.7", "limit-freebusy-set", "no VFREEBUSY object can be stored, so there is nothing to limit"
         ),
+        Line("9.7", "every filter finds what a slow evaluator, written from the text of the RFC, finds"),
         Line("9.9", "time ranges of events, tasks, journals and alarms"),
     ),
     "RFC 6578": (
