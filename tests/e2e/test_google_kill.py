@@ -9,58 +9,30 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from gateway.domain.link_model import Direction
-from gateway.services import startup
-from gateway.settings import Settings
 from gateway.store import links as link_store
 from gateway.store.database import Database
 from gateway.store.schema_sync import link as link_table
-from gateway.store.sealed import Sealer, new_key
-from tests.conftest import NOW, ROOT, Cli
-from tests.e2e.google_world import INSTANCE, GoogleWorld, environ, google_world
+from tests.conftest import ROOT
+from tests.e2e.google_world import GoogleWorld, environ, google_world
+from tests.e2e.instance import Instance, open_instance
 from tests.e2e.office import event, series
 
 KILLS = int(os.environ.get("CALGATE_KILLS", "200" if os.environ.get("CALGATE_SOAK") else "10"))
 SEED = int(os.environ.get("CALGATE_KILL_SEED", "7"))
 
 
-@dataclass(frozen=True)
-class Instance:
-    """One gateway's database and keys, and the command that works on them."""
-
-    db: Database
-    settings: Settings
-    sealer: Sealer
-    environment: dict[str, str]
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Instance]:
-    environment: dict[str, str] = {}
-    if request.param == "postgresql":
-        environment["CALGATE_DATABASE_URL"] = request.getfixturevalue("postgresql_address")
-        environment["CALGATE_SECRET_KEYS"] = new_key()
-        environment["CALGATE_INSTANCE_ID"] = INSTANCE
-    settings = Settings.model_validate(
-        {"data": tmp_path / "data"}
-        | {name.removeprefix("CALGATE_").lower(): value for name, value in environment.items()}
-    )
-    db = startup.open_database(settings)
-    try:
-        yield Instance(
-            db=db,
-            settings=settings,
-            sealer=startup.ready_database(db, settings, now=NOW),
-            environment=environment,
-        )
-    finally:
-        db.close()
+    is_sqlite = request.param == "sqlite"
+    address = None if is_sqlite else request.getfixturevalue("postgresql_address")
+    with open_instance(tmp_path / "data", address) as made:
+        yield made
 
 
 class DeadlyJournal:
@@ -99,17 +71,14 @@ def free_leases(db: Database) -> None:
 
 
 async def test_pain_9_killed_between_any_two_calls(instance: Instance) -> None:
-    db, settings = instance.db, instance.settings
-    spread = random.Random(SEED)
-    own_id = startup.open_instance_id(db, settings)
-    async with google_world(db, sealer=instance.sealer, instance_id=own_id) as world:
+    db, spread = instance.db, random.Random(SEED)
+    async with google_world(db, sealer=instance.sealer, instance_id=instance.own_id) as world:
         calendar, account = world.add_resource(), await world.connect()
         push = await world.link(calendar, account)
         team = await world.lab.control("POST", "google/calendars", account="ada@example.com", summary="Team")
         both = await world.link(calendar, account, direction=Direction.BOTH, remote=str(team["id"]))
         deadly = DeadlyJournal(world)
-        more = {"CALGATE_POLL_S": "0.3", **instance.environment}
-        cli = Cli(settings.data, environ(world.lab.base) | more)
+        cli = instance.cli(**environ(world.lab.base), CALGATE_POLL_S="0.3")
         numbers = iter(range(10_000))
         for _ in range(KILLS):
             for _ in range(spread.randint(1, 4)):
