@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from gateway.domain.fingerprint import REMINDERS, canonical, differing, field_names
 from gateway.domain.ical import parse_object
 from gateway.domain.sync_model import Act, LocalView, RemoteView
 from gateway.providers.contract import Upsert
@@ -86,12 +87,33 @@ def _take_new(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> N
     if existing is not None:
         known = mapping_store.by_uids(tx, ctx.link.id, [uid]).get(uid)
         view = local_view(ctx, existing, is_theirs=True)
-        if known is None and view.ours_hash == one.remote.content_hash:
-            _bind(tx, ctx, one, view, now)  # the same event on both sides already
+        if known is None and view.ours is not None:
+            # The same event on both sides already, whatever was done to it while nobody looked.
+            _bind(tx, ctx, one, view, now)
+            _dispute(tx, ctx, one, view, now)
             return
         ical = inbound_of(tx, ctx.link, one.remote.ical or b"", uid=_fresh_uid(ctx, one))
     stored = put_here(tx, ctx, ical, href=None, is_theirs=True, now=now)
     _bind(tx, ctx, one, stored, now)
+
+
+def _dispute(tx: Transaction, ctx: RunContext, one: Judged, view: LocalView, now: datetime) -> None:
+    """Keep ours where the two differ and nobody knows since when; theirs is kept in a ticket."""
+    fields = field_names(differing(canonical(view.ours or b""), canonical(one.remote.ical or b"")))
+    if set(fields) <= {REMINDERS}:
+        return
+    mapping_store.save(tx, ctx.link.id, view.stored.uid, {"is_dirty": True, "sent_hash": ""})
+    tickets.open_for_link(
+        tx,
+        ctx.link.calendar_id,
+        link_uuid=ctx.link.uuid,
+        uid=view.stored.uid,
+        remote_id=one.remote.remote_id,
+        reason="both-changed",
+        theirs=one.remote.ical,
+        fields=sorted(fields),
+        now=now,
+    )
 
 
 def _bind(tx: Transaction, ctx: RunContext, one: Judged, view: LocalView, now: datetime) -> None:

@@ -141,9 +141,14 @@ async def test_pain_1_disconnected_and_connected_again_every_copy_is_adopted(ins
         ]
         await settled(world, calendar, links)
         assert asked()["events.insert"] == asked()["events.delete"] == 0
-        # One change, in each of the two calendars.
+        # One change of ours in each calendar, and the disputed one in theirs.
         assert asked()["events.patch"] <= 4
-        assert any(b"Theirs\\, changed" in ical for ical in world.here(calendar).values())
+        # Nobody knows who changed it last, so ours stands and theirs is kept for a person to choose.
+        (ticket,) = await run(cli, "conflicts", "list")
+        assert (ticket["reason"], ticket["fields"]) == ("both-changed", ["title"])
+        await run(cli, "conflicts", "resolve", str(ticket["id"]), "theirs")
+        await settled(world, calendar, links)
+        assert any(one[0] == "Theirs, changed" for one in world.occurrences(calendar))
 
 
 @pytest.mark.parametrize("keeps_id", [True, False])
