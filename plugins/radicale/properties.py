@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.domain.model import Calendar, Level
-from plugins.radicale import access_control, principal_nodes, quota, supported, zones
+from plugins.radicale import access_control, home_token, principal_nodes, quota, supported, zones
 from plugins.radicale.names import APPLE, CALSERVER, caldav, dav, text
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
@@ -80,8 +80,9 @@ HOME: FolderTable = {
     dav("supported-privilege-set"): lambda _node: access_control.SUPPORTED,
     dav("acl"): lambda node: access_control.acl(node.request.home_href, _home_privileges(node)),
     dav("acl-restrictions"): lambda _node: access_control.RESTRICTIONS,
-    dav("supported-report-set"): lambda _node: supported.reports("folder"),
+    dav("supported-report-set"): lambda _node: supported.reports("home"),
     dav("supported-method-set"): lambda _node: supported.methods("folder"),
+    dav("sync-token"): lambda node: text(home_token.current(node.request)),
     dav("quota-used-bytes"): lambda node: quota.used_by_person(node.request),
     dav("quota-available-bytes"): lambda node: quota.available(node.request),
     caldav("calendar-home-set"): lambda node: _href(node.request.home_href),

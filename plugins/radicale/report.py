@@ -9,6 +9,7 @@ from gateway.services import reading
 from plugins.radicale import (
     expand_property,
     freebusy_report,
+    home_sync,
     preferences,
     principal_reports,
     report_multiget,
@@ -28,6 +29,9 @@ _REPORTS: dict[str, Callable[[Report], Answer]] = {
     caldav("calendar-query"): report_query.answer,
     caldav("free-busy-query"): freebusy_report.answer,
 }
+_SYNC = dav("sync-collection")
+# On a single object too (RFC 4791 §7).
+_ON_OBJECTS = frozenset({caldav("calendar-multiget"), caldav("calendar-query")})
 # On the root, the home and the collection of principals.
 _FOLDER_REPORTS: dict[str, Callable[[Request, ET.Element], Answer]] = {
     dav("principal-property-search"): principal_reports.search,
@@ -52,8 +56,11 @@ def handle(request: Request) -> Answer:
         on_folder = _FOLDER_REPORTS.get(root.tag) if is_folder else None
         if on_folder is not None:
             return on_folder(request, root)
+        if root.tag == _SYNC and is_folder and target.login == request.principal.login:
+            return home_sync.answer(request, root)
         method = _REPORTS.get(root.tag)
-        if method is None or is_folder or target.login == PRINCIPALS:
+        is_of_objects = target.name is None or root.tag in _ON_OBJECTS
+        if method is None or is_folder or target.login == PRINCIPALS or not is_of_objects:
             raise Problem(
                 403,
                 "This report is not answered here; see DAV:supported-report-set.",

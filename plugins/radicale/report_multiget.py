@@ -42,7 +42,7 @@ def _responses(report: Report) -> Iterator[str]:
 
 
 def _name(report: Report, href: str) -> str | None:
-    """Return the name of an object of this very calendar."""
+    """Return the name of an object of this very calendar, or of this very object."""
     path = path_of(href, report.request.prefix)
     if path is None:
         return None
@@ -51,4 +51,6 @@ def _name(report: Report, href: str) -> str | None:
     except Problem:
         return None
     own = report.request.principal.login
-    return target.name if (target.login, target.slug) == (own, report.view.entry.slug) else None
+    if (target.login, target.slug) != (own, report.view.entry.slug):
+        return None
+    return target.name if report.only in {None, target.name} else None

@@ -15,7 +15,7 @@ from gateway.services.reading import Summary
 from plugins.radicale import multistatus, zones
 from plugins.radicale.filter_match import Subject, matches
 from plugins.radicale.filters import CompFilter, read_filter
-from plugins.radicale.problems import Answer
+from plugins.radicale.problems import Answer, not_found
 from plugins.radicale.reporting import Report
 from plugins.radicale.times import TimeRange
 
@@ -35,6 +35,13 @@ def _responses(report: Report) -> Iterator[str]:
     is_plain = zone == ZoneInfo(report.view.entry.resource.zone)
     data = report.data(zone)
     write = report.writer(data)
+    if report.only is not None:
+        found = report.view.find(report.tx, report.only)
+        if found is None:
+            raise not_found("There is no such calendar object.")
+        if matches(Subject(report.view.ical_of(found), zone), wanted):
+            yield write(found)
+        return
     if is_plain and is_decided_by_index(wanted):
         yield from map(write, _by_index(report, wanted.comps[0] if wanted.comps else None))
         return
@@ -76,7 +83,8 @@ def _candidates(report: Report, wanted: CompFilter, *, is_plain: bool) -> Iterat
     comps = [comp for comp in wanted.comps if not comp.is_not_defined]
     comp = comps[0] if comps else None
     component = comp.name if comp is not None and comp.name in calendar.components else None
-    if comp is not None and component is None and comp.name != "VTIMEZONE":
+    # Beside the three kinds an object holds time zones and components that nobody knows; nothing else.
+    if comp is not None and component is None and not comp.name.startswith(("VTIMEZONE", "X-")):
         return
     time = comp.range if comp is not None else None
     if component == "VEVENT" and time is not None and time.is_bounded:

@@ -15,7 +15,7 @@ from plugins.radicale.object_properties import MODIFIED
 from plugins.radicale.problems import Answer, Problem
 from plugins.radicale.reporting import Report
 
-_MORE = "<D:error><D:number-of-matches-within-limits/></D:error>"
+MORE = "<D:error><D:number-of-matches-within-limits/></D:error>"
 
 
 def answer(report: Report) -> Answer:
@@ -25,12 +25,17 @@ def answer(report: Report) -> Answer:
         raise Problem(400, "DAV:sync-level is 1 or infinite.")
     if level is None and report.request.header("Depth") not in {None, "0", "1"}:
         raise Problem(400, "DAV:sync-level is missing.")
-    limit = _limit(report.root)
+    limit = read_limit(report.root)
     token = (report.root.findtext(dav("sync-token")) or "").strip()
     return _since(report, token, limit) if token else _listing(report, limit)
 
 
-def _limit(root: ET.Element) -> int | None:
+def read_limit(root: ET.Element) -> int | None:
+    """Return how many responses the client wants at most.
+
+    Raises:
+        Problem: 400, it is no number above 0.
+    """
     text_ = root.findtext(f"{dav('limit')}/{dav('nresults')}")
     if text_ is None:
         return None
@@ -100,5 +105,5 @@ def _answer(report: Report, responses: Iterable[str], token: str, *, is_cut: boo
     tail = element(dav("sync-token"), text(token))
     if is_cut:
         here = report.request.calendar_href(report.view.entry.slug)
-        responses = [*responses, multistatus.gone(here, 507, _MORE)]
+        responses = [*responses, multistatus.gone(here, 507, MORE)]
     return multistatus.answer(responses, tail)

@@ -35,6 +35,11 @@ class Report:
         """Return the snapshot."""
         return self.request.session.tx
 
+    @property
+    def only(self) -> str | None:
+        """Return the name of the object that the report is on, None where it is on the calendar."""
+        return self.request.target.name
+
     def names(self) -> list[str]:
         """Return the properties asked for, without calendar-data.
 

@@ -11,6 +11,7 @@ _PRINCIPAL_REPORTS = (
 )
 _REPORTS = {
     "folder": _PRINCIPAL_REPORTS,
+    "home": ("D:sync-collection", *_PRINCIPAL_REPORTS),
     "calendar": (
         "D:sync-collection",
         "C:calendar-multiget",
@@ -18,7 +19,7 @@ _REPORTS = {
         "C:free-busy-query",
         "D:expand-property",
     ),
-    "object": ("D:expand-property",),
+    "object": ("C:calendar-multiget", "C:calendar-query", "D:expand-property"),
     "principal": ("D:expand-property",),
 }
 _ANYWHERE = ("OPTIONS", "GET", "HEAD", "PROPFIND", "PROPPATCH", "REPORT")

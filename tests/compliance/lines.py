@@ -67,6 +67,7 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("5.3.4", "strong ETags; what was stored comes back byte for byte"),
         Line("6.1.1", "read-free-busy is part of read; a grant of free/busy alone is a masked calendar"),
         Line("6.2.1", "calendar-home-set of the principal"),
+        Line("7", "calendar-query and calendar-multiget on a single object"),
         Line(
             "7.5", "supported-collation-set; text is compared by i;ascii-casemap, i;octet, i;unicode-casemap"
         ),
@@ -87,6 +88,7 @@ LINES: dict[str, tuple[Line, ...]] = {
     ),
     "RFC 6578": (
         Line("3.2", "sync-collection since a token: changed, new and removed members"),
+        Line("3.2 home", "sync-collection on the home: calendars that are new, changed or out of sight"),
         Line("3.4", "the first synchronisation with an empty token"),
         Line("3.6", "with a limit: 507 for the collection while there is more"),
         Line("3.2 token", "a foreign, expired or restored token is refused with valid-sync-token"),
