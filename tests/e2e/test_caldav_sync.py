@@ -1,0 +1,245 @@
+"""Links to CalDAV calendars and calendar files through the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from gateway.domain.errors import GatewayError
+from gateway.domain.link_model import AccountState, Direction, LinkState
+from gateway.lab.caldav import person
+from gateway.lab.core.faults import Match
+from gateway.services import links
+from gateway.store import accounts as account_store
+from gateway.store import busy
+from gateway.store.database import Database
+from tests.bench.stock import stock_radicale
+from tests.contract.ics.ics_server import calendar, file_server
+from tests.contract.ics.ics_server import event as file_event
+from tests.e2e.caldav_world import CalDavWorld, caldav_world
+from tests.e2e.office import SOON, event, series
+
+
+@pytest.fixture
+async def world(sqlite_db: Database) -> AsyncIterator[CalDavWorld]:
+    async with caldav_world(sqlite_db) as opened:
+        yield opened
+
+
+def reason(world: CalDavWorld, link_id: object) -> str:
+    return str(world.status(link_id).error)  # type: ignore[arg-type]  # a link's id
+
+
+async def test_pain_5_what_is_booked_here_is_there_and_idle_runs_write_nothing_caldav(
+    world: CalDavWorld,
+) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect(), direction=Direction.BOTH)
+    for uid in ("a", "b"):
+        world.put(room, uid, event(uid, f"Meeting {uid}"))
+    world.put(room, "s", series("s"))
+    await world.run()
+    there = world.there(link.remote_id)
+    assert len(there) == 3
+    assert sorted(body.partition("SUMMARY:")[2].partition("\r\n")[0] for body in there.values()) == [
+        "Meeting a", "Meeting b", "Series",
+    ]  # fmt: skip
+    written = world.writes()
+    for turn in range(10):
+        await world.run(poll=True, full=turn % 5 == 0)
+    assert world.writes() == written
+    assert world.tickets() == []
+
+
+async def test_what_a_person_does_there_comes_here_over_a_two_way_link(world: CalDavWorld) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect(), direction=Direction.BOTH)
+    world.put(room, "a", event("a"))
+    await world.run()
+    remote = world.calendar_there(link.remote_id)
+    dav = world.laboratory.dav
+    (name,) = remote.resources
+    person.change(dav, remote, name, summary="SUMMARY:By phone")
+    fresh = person.add(
+        dav, remote, f"DTSTART:{SOON:%Y%m%dT%H%M%SZ}", "DURATION:PT30M", "SUMMARY:Hers", "X-OWN:kept",
+        "BEGIN:VALARM", "ACTION:DISPLAY", "DESCRIPTION:x", "TRIGGER:-PT5M", "END:VALARM",
+    )  # fmt: skip
+    await world.run(poll=True)
+    here = world.here(room)
+    assert b"SUMMARY:By phone" in here["a"]
+    assert len(here) == 2
+    (uid,) = set(here) - {"a"}
+    world.put(room, uid, here[uid].replace(b"SUMMARY:Hers", b"SUMMARY:Ours now"))
+    await world.run()
+    assert "SUMMARY:Ours now" in remote.resources[fresh].body
+    assert "X-OWN:kept" in remote.resources[fresh].body
+    assert "TRIGGER:-PT5M" in remote.resources[fresh].body
+    person.delete_any(dav, remote, fresh)
+    person.delete_any(dav, remote, name)
+    await world.run(poll=True)
+    assert world.here(room) == {}
+
+
+async def test_pain_7_a_copy_that_is_changed_or_deleted_by_hand_follows_the_policy_caldav(
+    world: CalDavWorld,
+) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect(), drift="revert")
+    world.put(room, "a", event("a"))
+    world.put(room, "b", event("b"))
+    await world.run()
+    remote = world.calendar_there(link.remote_id)
+    one, two = remote.resources
+    person.edit_any(world.laboratory.dav, remote, one)
+    person.delete_any(world.laboratory.dav, remote, two)
+    await world.run(poll=True)
+    bodies = list(world.there(link.remote_id).values())
+    assert len(bodies) == 2
+    assert not any("edited by hand" in body for body in bodies)
+
+
+async def test_pain_1_a_calendar_that_was_kept_is_adopted_copy_by_copy_caldav(world: CalDavWorld) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect())
+    for uid in ("a", "b", "c"):
+        world.put(room, uid, event(uid))
+    await world.run()
+    names = set(world.there(link.remote_id))
+    await world.db.awrite(links.pause, link.id, actor="test", now=world.clock())
+    await world.db.awrite(links.remove, link.id, actor="test", now=world.clock())
+    written = world.writes()
+    again = await world.link(room, await world.connect(), remote=link.remote_id)
+    await world.run()
+    assert again.remote_id == link.remote_id
+    assert set(world.there(link.remote_id)) == names
+    assert world.writes() == written
+    assert len(world.mappings(again.id)) == 3
+
+
+async def test_removing_a_link_removes_exactly_ours(world: CalDavWorld) -> None:
+    room = world.add_resource()
+    account = await world.connect()
+    (own,) = [
+        one.id for one in await (await world.accounts.open(account)).calendars() if one.name == "Calendar"
+    ]
+    link = await world.link(room, account, remote=own)
+    hers = person.add(
+        world.laboratory.dav, world.calendar_there(own), f"DTSTART:{SOON:%Y%m%dT%H%M%SZ}", "SUMMARY:Hers"
+    )
+    world.put(room, "a", event("a"))
+    world.put(room, "b", event("b"))
+    await world.run()
+    assert len(world.there(own)) == 3
+    invited = next(name for name in world.there(own) if name != hers)
+    person.invite_any(world.laboratory.dav, world.calendar_there(own), invited)
+    cleared = await world.connector.remove_copies(link, account)
+    assert set(world.there(own)) == {hers, invited}
+    assert (cleared.removed, len(cleared.kept)) == (1, 1)
+
+
+@pytest.mark.parametrize("kind", ["dav_html_200", "dav_html_404", "503_before", "half_body", "reset_before"])
+async def test_pain_8_trouble_deletes_nothing_here_and_is_over_when_it_is_over_caldav(
+    world: CalDavWorld, kind: str
+) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect(), direction=Direction.BOTH)
+    world.put(room, "a", event("a"))
+    await world.run()
+    world.laboratory.lab.faults.script(kind, Match(), times=-1)
+    for full in (False, True):
+        await world.run(poll=True, full=full)
+        assert set(world.here(room)) == {"a"}
+        assert reason(world, link.id) not in {"", "None"}
+        assert world.status(link.id).state not in {LinkState.MISSING, LinkState.FORBIDDEN}
+    world.laboratory.lab.faults.clear()
+    await world.run(poll=True)
+    assert set(world.here(room)) == {"a"}
+    assert len(world.there(link.remote_id)) == 1
+
+
+async def test_pain_28_a_withdrawn_app_password_waits_for_the_person_and_keeps_the_queue_caldav(
+    world: CalDavWorld,
+) -> None:
+    room = world.add_resource()
+    account = await world.connect()
+    link = await world.link(room, account)
+    await world.run()
+    world.laboratory.dav.state.people["ada"].password = "new one"
+    world.put(room, "a", event("a"))
+    await world.run()
+    found = world.db.read(account_store.get, account.id)
+    assert found is not None
+    assert found.state is AccountState.RECONNECT
+    assert world.there(link.remote_id) == {}
+    await world.connect(password="new one")
+    await world.run()
+    assert len(world.there(link.remote_id)) == 1
+
+
+async def test_a_room_and_a_stock_radicale_agree_in_both_directions(
+    world: CalDavWorld, tmp_path: Path
+) -> None:
+    with stock_radicale(tmp_path) as url:
+        room = world.add_resource()
+        account = await world.connect(url, "ann", "any word")
+        link = await world.link(room, account, direction=Direction.BOTH)
+        world.put(room, "s", series("s"))
+        world.put(room, "a", event("a", "Meeting"))
+        await world.run()
+        signed = requests.Session()
+        signed.auth = ("ann", "any word")
+        text = signed.get(url + link.remote_id, timeout=10).text
+        assert text.count("BEGIN:VEVENT") == 3
+        (mapping,) = [one for one in world.mappings(link.id) if one.uid == "a"]
+        place = f"{url}{link.remote_id}{mapping.remote_id}"
+        body = signed.get(place, timeout=10).content.replace(b"SUMMARY:Meeting", b"SUMMARY:Moved by hand")
+        assert signed.put(place, body, headers={"Content-Type": "text/calendar"}, timeout=10).ok
+        hers = event("hers", "Hers", days=2)
+        assert signed.put(
+            f"{url}{link.remote_id}hers.ics", hers, headers={"Content-Type": "text/calendar"}, timeout=10
+        ).ok
+        await world.run(poll=True)
+        here = world.here(room)
+        assert b"SUMMARY:Moved by hand" in here["a"]
+        assert any(b"SUMMARY:Hers" in ical for ical in here.values())
+        cleared = await world.connector.remove_copies(link, account)
+        left = signed.get(url + link.remote_id, timeout=10).text
+        assert (cleared.removed, left.count("BEGIN:VEVENT")) == (2, 1)
+        assert "SUMMARY:Hers" in left
+
+
+async def test_pain_61_a_calendar_file_blocks_and_is_never_an_event_ics(world: CalDavWorld) -> None:
+    async with file_server() as server:
+        start, end = f"{SOON:%Y%m%dT%H%M%SZ}", f"{SOON:%Y%m%dT}235900Z"
+        server.body = calendar(
+            file_event("one", start, end), file_event("two", start, end, "TRANSP:TRANSPARENT")
+        )
+        room = world.add_resource()
+        account = await world.connect(server.url, "", "", provider="ics")
+        link = await world.link(room, account, remote="file", direction=Direction.PULL)
+        await world.run()
+        assert world.here(room) == {}
+        known = world.db.read(busy.remote_ids, link.id)
+        assert known == {"one", "two"}
+        # Whatever goes wrong, the last good state stays, and the reason is told.
+        good = server.body
+        for body, told in ((b"", "empty"), (good[:-30], "END:VCALENDAR"), (b"<html></html>", "line 1")):
+            server.body = body
+            await world.run(poll=True)
+            assert world.db.read(busy.remote_ids, link.id) == known
+            assert told in reason(world, link.id)
+            assert "secret-word" not in reason(world, link.id)
+        server.body = calendar(file_event("two", start, end), file_event("bad", "20269999T000000Z"))
+        await world.run(poll=True)
+        assert world.db.read(busy.remote_ids, link.id) == {"two"}
+        assert any("line" in row["reason"] for row in world.parked(link.id).values())
+
+
+async def test_a_link_that_writes_to_a_file_is_refused(world: CalDavWorld) -> None:
+    async with file_server() as server:
+        account = await world.connect(server.url, "", "", provider="ics")
+        with pytest.raises(GatewayError):
+            await world.link(world.add_resource(), account, remote="file")
