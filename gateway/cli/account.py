@@ -250,26 +250,27 @@ def remove(
     op: Operator,
     name: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Id or name.")],
     copies: Annotated[
-        str, typer.Option(metavar="WHAT", help="keep, or delete: remove everything we wrote there first.")
+        str, typer.Option(metavar="WHAT", help="keep, or ours: remove everything we wrote there first.")
     ] = "keep",
 ) -> None:
     """Give the grant back at the provider and forget the account with its links."""
     from gateway.services import accounts, links
 
-    if copies not in {"keep", "delete"}:
-        raise refuse("--copies is keep or delete.")
+    if copies not in {"keep", "ours", "delete"}:
+        raise refuse("--copies is keep or ours.")
     with op.database() as db:
         found = db.read(accounts.find, name)
 
         async def work(engine: Engine) -> tuple[int, bool]:
+            from gateway.sync.leave import Copies, Leaver
+
             removed = 0
             for status in await db.aread(links.statuses):
                 if status.link.account_id != found.id:
                     continue
-                await db.awrite(links.pause, status.link.id, actor=ACTOR, now=op.now)
-                await engine.connector.stop_watch(status.link, found)
-                if copies == "delete":
-                    removed += (await engine.connector.remove_copies(status.link, found)).removed
+                how = Copies.KEEP if copies == "keep" else Copies.OURS
+                leaver = Leaver(accounts=engine.accounts)
+                removed += (await leaver.leave(status.link, found, how, actor=ACTOR)).removed
             return removed, await engine.connector.revoke(found)
 
         removed, revoked = with_engine(op, db, work)

@@ -14,7 +14,6 @@ from gateway.domain.link_model import Direction, Role
 if TYPE_CHECKING:
     from gateway.domain.link_model import Link, LinkId
     from gateway.services import Database, Transaction
-    from gateway.sync.connect import Cleared
     from gateway.sync.engine import Engine
 
 app = group("link", "Links: add, show, change, plan, pause, resume, undo, remove.")
@@ -47,6 +46,13 @@ def add(
     role: Annotated[Role | None, typer.Option(help="target, conflict or both.")] = None,
     settings: Set = None,
     wait: Annotated[bool, typer.Option("--wait", help="Until the first sync is done.")] = False,
+    review: Annotated[
+        bool | None,
+        typer.Option(
+            "--review/--no-review",
+            help="Write nothing before a plan is applied; by itself where copies of ours are there already.",
+        ),
+    ] = None,
 ) -> None:
     """Link a resource to a calendar of an account; the first sync begins at once."""
     from gateway.services import accounts, links
@@ -65,6 +71,7 @@ def add(
                 return await engine.connector.calendar_row(found, calendar)
             return await engine.connector.dedicated_calendar(found, here, is_new=new, is_combined=combined)
 
+        looks = review or (review is None and calendar is not None and direction is not Direction.PULL)
         made = db.write(
             links.add,
             here,
@@ -73,13 +80,31 @@ def add(
             direction=direction,
             role=role,
             settings=given,
+            is_held=looks,
             actor=ACTOR,
             now=op.now,
         )
+        plan = _reviewed(op, db, made, is_wanted=bool(review)) if looks else None
         if wait:
             _wait(op, db, made.id)
-        shown = db.read(_row, made.id)
-    op.show(shown, f"Linked {resource} to {made.remote_name} ({made.uuid[:8]}).")
+        shown = db.read(_row, made.id) | ({"plan": plan} if plan is not None else {})
+    told = f"Linked {resource} to {made.remote_name} ({made.uuid[:8]})."
+    if plan is not None:
+        told += f" Nothing is written yet: {plan['summary']}."
+        told += f" Apply it with: calgate link apply {plan['plan'][:8]}"
+    op.show(shown, told)
+
+
+def _reviewed(op: Operator, db: Database, made: Link, *, is_wanted: bool) -> dict[str, Any] | None:
+    """Look at the calendar before a link begins; None where it may begin: none of our copies are there."""
+    from gateway.cli.link_plan import looked, summary
+    from gateway.services import links
+
+    plan = looked(op, db, made)
+    if not is_wanted and not any(item["action"] == "adopt" for item in plan["items"]):
+        db.write(links.approve, plan["plan"], actor=ACTOR, now=op.now)
+        return None
+    return {"plan": plan["plan"], "summary": summary(plan["items"])}
 
 
 @command(app, "list")
@@ -195,39 +220,6 @@ def log(
     op.table(
         shown, ("at_utc", "side", "action", "cause", "uid", "fields"), empty="This link has written nothing."
     )
-
-
-@command(app, "remove")
-def remove(
-    op: Operator,
-    link: LinkName,
-    copies: Annotated[
-        str, typer.Option(metavar="WHAT", help="keep, or delete: remove everything we wrote there.")
-    ] = "keep",
-) -> None:
-    """Remove a link; what people wrote there is never touched."""
-    from gateway.services import links
-
-    if copies not in {"keep", "delete"}:
-        raise refuse("--copies is keep or delete.")
-    removed, kept = 0, []
-    with op.database() as db:
-        found = db.read(links.find, link)
-        account = db.read(links.status, found.id).account
-        if account is None:
-            raise refuse("The account is gone; remove it with calgate account remove.")
-        db.write(links.pause, found.id, actor=ACTOR, now=op.now)
-
-        async def leave(engine: Engine) -> Cleared | None:
-            await engine.connector.stop_watch(found, account)
-            return await engine.connector.remove_copies(found, account) if copies == "delete" else None
-
-        cleared = with_engine(op, db, leave)
-        if cleared is not None:
-            removed, kept = cleared.removed, [{"uid": uid, "why": why} for uid, why in cleared.kept]
-        db.write(links.remove, found.id, actor=ACTOR, now=op.now)
-    text = f"Removed link {found.uuid[:8]}" + (f" and {removed} copies" if copies == "delete" else "")
-    op.show({"id": found.uuid, "copies_removed": removed, "kept": kept}, f"{text}.")
 
 
 # -- shared -------------------------------------------------------------------------------------------

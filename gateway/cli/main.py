@@ -21,6 +21,7 @@ from gateway.cli import (
     link,
     link_defaults,
     link_plan,
+    link_remove,
     link_settings,
     link_undo,
     operate,
@@ -50,7 +51,7 @@ app.add_typer(groups.app)
 app.add_typer(grant.app)
 app.add_typer(feed.app)
 app.add_typer(account.app)
-for more in (link_defaults, link_plan, link_settings, link_undo):
+for more in (link_defaults, link_plan, link_remove, link_settings, link_undo):
     more.register(link.app)
 app.add_typer(link.app)
 app.add_typer(conflicts.app)

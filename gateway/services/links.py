@@ -29,6 +29,8 @@ from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
 from gateway.store.database import Transaction
 
+_HELD = "waits for an approved plan; see `calgate link plan`"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkStatus:
@@ -50,10 +52,11 @@ def add(
     direction: Direction,
     role: Role | None = None,
     settings: Mapping[str, Any] | None = None,
+    is_held: bool = False,
     actor: str,
     now: datetime,
 ) -> Link:
-    """Bind a calendar to one at a provider; its first sync begins at once.
+    """Bind a calendar to one at a provider; its first sync begins at once, or (``is_held``) after a plan.
 
     Raises:
         AlreadyExists: this calendar is bound to that one already in this role, or that one receives the
@@ -87,7 +90,8 @@ def add(
             "role": role.value,
             "policy": policy.as_json(),
             "own": own,
-            "state": LinkState.FIRST_SYNC.value,
+            "state": (LinkState.RESTORED if is_held else LinkState.FIRST_SYNC).value,
+            "reason": _HELD if is_held else None,
             "is_runnable": True,
             "created_at_utc": now,
         },
@@ -285,7 +289,7 @@ def hold(tx: Transaction, link_id: LinkId, *, actor: str, now: datetime) -> Link
     link_store.fence(tx, link_id)
     link_store.change(tx, link_id, {"cursor": None, "is_full": True})
     _set_state(
-        tx, found, LinkState.RESTORED, reason="waits for an approved plan; see `calgate link plan`",
+        tx, found, LinkState.RESTORED, reason=_HELD,
         actor=actor, now=now,
     )  # fmt: skip
     return _get(tx, link_id)

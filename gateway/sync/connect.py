@@ -14,29 +14,23 @@ from gateway.domain.model import Calendar, PrincipalId
 from gateway.providers.contract import (
     CalendarLook,
     Challenge,
-    Delete,
     KnowsBusy,
     MakesCalendars,
     Notifies,
     RemoteAccount,
     SignInKind,
     SignInRequest,
-    Upsert,
     Use,
 )
 from gateway.providers.errors import (
     Forbidden,
-    HasGuests,
     Misconfigured,
-    NotFound,
     ProviderError,
     RateLimited,
     SignInRefused,
     Unavailable,
-    VersionConflict,
 )
-from gateway.services import account_tokens, accounts, link_removal, wanted_calendars, watch_states
-from gateway.services.link_removal import Copy
+from gateway.services import account_tokens, accounts, wanted_calendars, watch_states
 from gateway.sync.accounts import Accounts
 from gateway.sync.availability import calendar_of
 from gateway.sync.wanted import make
@@ -44,14 +38,6 @@ from gateway.sync.wanted import make
 _log = structlog.get_logger("gateway.sync.connect")
 COMBINED = "Calgate"  # name of the one calendar that the resources of an account may share
 DEFAULT_USES = frozenset({Use.OWN_CALENDARS, Use.LIST})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cleared:
-    """What became of the copies of a link: removed, and left with the reason."""
-
-    removed: int
-    kept: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -261,36 +247,6 @@ class Connector:
                     f"The account has a calendar of that name already (id {one.id}); use it with --calendar,"
                     " or say --new."
                 )
-
-    async def remove_copies(self, link: Link, account: Account) -> Cleared:
-        """Remove exactly what a link has written there; what people were invited to stays, and is named."""
-        remote = await self.accounts.open(account)
-        instance_copies = await self.accounts.db.aread(link_removal.copies, link.id)
-        removed, kept = 0, []
-        for copy in instance_copies:
-            try:
-                await self._remove(remote, link, copy)
-                removed += 1
-            except HasGuests:
-                kept.append((copy.uid, "people were invited to it there"))
-                continue
-            await self.accounts.db.awrite(link_removal.removed, link.id, copy.uid, now=self.accounts.clock())
-        return Cleared(removed=removed, kept=tuple(kept))
-
-    async def _remove(self, account: RemoteAccount, link: Link, copy: Copy) -> None:
-        write = Delete(remote_id=copy.remote_id, if_version=copy.version, memo=copy.memo)
-        for _ in range(3):
-            try:
-                await account.push(link.remote_id, write)
-            except VersionConflict:
-                now_there = await account.fetch(link.remote_id, copy.remote_id)
-                if not isinstance(now_there, Upsert):
-                    return
-                write = Delete(remote_id=copy.remote_id, if_version=now_there.version, memo=now_there.memo)
-                continue
-            except NotFound:
-                return  # gone already, its calendar included
-            return
 
     async def stop_watch(self, link: Link, account: Account) -> None:
         """End the push subscription of a link that goes; where that fails it ends by itself."""

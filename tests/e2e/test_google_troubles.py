@@ -15,6 +15,7 @@ from gateway.services import backup, disputes, links, startup
 from gateway.settings import Settings
 from gateway.store import links as link_store
 from gateway.store.database import Database
+from gateway.sync.leave import Copies, Leaver
 from gateway.sync.preview import preview
 from tests.conftest import NOW
 from tests.contract.lab.lab_client import ADA, CLIENT_ID
@@ -242,8 +243,9 @@ async def test_pain_68_leaving_removes_exactly_our_copies(world: GoogleWorld) ->
         world.put(calendar, uid, event(uid))
     await world.run()
     assert len(await world.there(team)) == 4
-    cleared = await world.connector.remove_copies(world.status(link.id), account)
-    assert cleared.removed == 3
+    leaver = Leaver(accounts=world.accounts)
+    left = await leaver.leave(world.status(link.id), account, Copies.OURS, actor="test")
+    assert (left.removed, left.foreign, left.is_proven) == (3, 1, True)
     assert list(await world.there(team)) == [theirs]
 
 

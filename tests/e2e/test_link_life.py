@@ -121,3 +121,85 @@ async def test_plan_apply_settings_drift_why_and_undo(tmp_path: Path, lab: LabCl
     assert why["links"][0]["is_there"] is True
     assert "Visit" not in str(why)
     assert ADA in why["links"][0]["name"]
+
+
+async def test_pain_68_leaving_with_the_calendar_or_with_our_copies_only(
+    tmp_path: Path, lab: LabClient
+) -> None:
+    cli, file = Cli(tmp_path / "data", environ(lab.base)), tmp_path / "in.ics"
+    link = await world(cli, lab)
+    here = ("link", "sync", link["id"], "--here")
+    await put(cli, file, event("a", "Visit"), event("b", "Other"))
+    await run(cli, *here)
+    other = await lab.control(
+        "POST",
+        "google/events",
+        account=ADA,
+        calendar=link["calendar_id"],
+        event={
+            "summary": "Hers",
+            "start": {"dateTime": "2026-12-01T15:00:00Z", "timeZone": "UTC"},
+            "end": {"dateTime": "2026-12-01T16:00:00Z", "timeZone": "UTC"},
+        },
+    )
+    refused = await run(cli, "link", "remove", link["id"], "--copies", "calendar", fails=True)
+    assert "1 events of their own" in refused["error"]["message"]
+    assert (await run(cli, "link", "show", link["id"]))["state"] == "active"
+    removed = await run(cli, "link", "remove", link["id"], "--copies", "ours")
+    assert (removed["copies_removed"], removed["foreign"], removed["proven"]) == (2, 1, True)
+    assert await titles(lab, link["calendar_id"]) == ["Hers"]
+
+    # Linked again the calendar is empty of ours; without the person's event it goes as a whole.
+    await lab.control(
+        "DELETE", "google/events", account=ADA, calendar=link["calendar_id"], event_id=other["id"]
+    )
+    again = await run(cli, "link", "add", "room", link["account"], "--calendar", link["calendar_id"])
+    await run(cli, "link", "sync", again["id"], "--here")
+    assert await titles(lab, link["calendar_id"]) == ["Other", "Visit"]
+    gone = await run(cli, "link", "remove", again["id"], "--copies", "calendar")
+    assert gone["calendar_gone"] is True
+    dump = await lab.control("GET", "google/dump")
+    assert [one["deleted"] for one in dump["calendars"] if one["id"] == link["calendar_id"]] == [True]
+    assert await run(cli, "link", "list") == []
+
+
+async def test_pain_1_a_new_database_adopts_after_a_plan_and_creates_nothing_twice(
+    tmp_path: Path, lab: LabClient
+) -> None:
+    cli, file = Cli(tmp_path / "data", environ(lab.base)), tmp_path / "in.ics"
+    link = await world(cli, lab)
+    await put(cli, file, *(event(uid, "Visit") for uid in "abc"))
+    await run(cli, "link", "sync", link["id"], "--here")
+    before = {one["id"] for one in await live(lab, link["calendar_id"])}
+
+    fresh = Cli(tmp_path / "fresh", environ(lab.base))
+    (tmp_path / "fresh").mkdir(mode=0o700)
+    instance = (tmp_path / "data" / "instance.id").read_bytes()
+    (tmp_path / "fresh" / "instance.id").write_bytes(instance)
+    other = await world_of_a_new_database(fresh, lab)
+    await put(fresh, file, *(event(uid, "Visit") for uid in "abcd"))
+    made = await run(fresh, "link", "add", "room", other["id"], "--calendar", link["calendar_id"])
+    assert made["state"] == "restored"
+    assert made["plan"]["summary"] == "adopt 3, create 1, update 0, delete 0"
+    await run(fresh, "link", "sync", made["id"], "--here")
+    assert {one["id"] for one in await live(lab, link["calendar_id"])} == before
+    await run(fresh, "link", "apply", made["plan"]["plan"])
+    await run(fresh, "link", "sync", made["id"], "--here")
+    after = {one["id"] for one in await live(lab, link["calendar_id"])}
+    assert before < after
+    assert len(after) == 4
+
+    plan = await run(fresh, "link", "reconnect", made["id"])
+    assert plan["summary"] == "adopt 0, create 0, update 0, delete 0"
+    assert (await run(fresh, "link", "show", made["id"]))["state"] == "restored"
+    await run(fresh, "link", "reconnect", made["id"], "--apply")
+    await run(fresh, "link", "sync", made["id"], "--here")
+    assert (await run(fresh, "link", "show", made["id"]))["state"] == "active"
+    assert {one["id"] for one in await live(lab, link["calendar_id"])} == after
+
+
+async def world_of_a_new_database(cli: Cli, lab: LabClient) -> Any:
+    """Return the account of a database that knows nothing of the one before."""
+    await run(cli, "resource", "add", "room", "--kind", "room", "--policy", "allow")
+    await run(cli, "person", "add", "ada")
+    return await connect(cli, lab)

@@ -161,7 +161,11 @@ class TestLinks:
 class TestFeeds:
     def feed(self, world: World, **more: Any) -> str:
         made = world.db.write(
-            feeds.create, ["room"], settings=Settings(), now=world.now, **({"level": FeedLevel.FULL} | more)
+            feeds.create,
+            ["room"],
+            settings=Settings(feeds_keep_secret=False),
+            now=world.now,
+            **({"level": FeedLevel.FULL} | more),
         )
         return made.feed.uuid
 
