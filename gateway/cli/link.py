@@ -9,7 +9,6 @@ import typer
 
 from gateway.cli.command import ACTOR, Operator, command, group, refuse
 from gateway.cli.engine import link_row, with_engine
-from gateway.domain.link_model import Direction, Role
 
 if TYPE_CHECKING:
     from gateway.domain.link_model import Link, LinkId
@@ -22,89 +21,8 @@ LinkName = Annotated[str, typer.Argument(metavar="LINK", help="Id; its first dig
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting; may be repeated.")
 ]
-COMBINED_TITLE = "{title} ({resource})"
 _WAIT_S = 3600.0
 _COLUMNS = ("id", "resource", "account", "calendar", "direction", "state", "copies", "behind", "reason")
-
-
-@command(app, "add")
-def add(
-    op: Operator,
-    resource: Annotated[str, typer.Argument(metavar="SLUG", help="The resource.")],
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Id or name of the account.")],
-    calendar: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Id or name of the calendar there; without it one of our own."),
-    ] = None,
-    new: Annotated[
-        bool, typer.Option("--new", help="Make a calendar although there may be one of that name.")
-    ] = False,
-    combined: Annotated[
-        bool, typer.Option("--combined", help="Into the one calendar that this account's resources share.")
-    ] = False,
-    direction: Annotated[Direction, typer.Option(help="Which way changes go.")] = Direction.PUSH,
-    role: Annotated[Role | None, typer.Option(help="target, conflict or both.")] = None,
-    settings: Set = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until the first sync is done.")] = False,
-    review: Annotated[
-        bool | None,
-        typer.Option(
-            "--review/--no-review",
-            help="Write nothing before a plan is applied; by itself where copies of ours are there already.",
-        ),
-    ] = None,
-) -> None:
-    """Link a resource to a calendar of an account; the first sync begins at once."""
-    from gateway.services import accounts, links
-
-    given = given_settings(settings)
-    if combined:
-        if calendar is not None or direction is not Direction.PUSH:
-            raise refuse("--combined makes its own calendar and only pushes; leave the other option out.")
-        given.setdefault("title", COMBINED_TITLE)
-    with op.database() as db:
-        here = db.read(links.calendar_of, resource)
-        found = db.read(accounts.find, account)
-
-        async def row(engine: Engine) -> int:
-            if calendar is not None:
-                return await engine.connector.calendar_row(found, calendar)
-            return await engine.connector.dedicated_calendar(found, here, is_new=new, is_combined=combined)
-
-        looks = review or (review is None and calendar is not None and direction is not Direction.PULL)
-        made = db.write(
-            links.add,
-            here,
-            found,
-            remote_calendar_id=with_engine(op, db, row),
-            direction=direction,
-            role=role,
-            settings=given,
-            is_held=looks,
-            actor=ACTOR,
-            now=op.now,
-        )
-        plan = _reviewed(op, db, made, is_wanted=bool(review)) if looks else None
-        if wait:
-            _wait(op, db, made.id)
-        shown = db.read(_row, made.id) | ({"plan": plan} if plan is not None else {})
-    told = f"Linked {resource} to {made.remote_name} ({made.uuid[:8]})."
-    if plan is not None:
-        told += f" Nothing is written yet: {plan['summary']}."
-        told += f" Apply it with: calgate link apply {plan['plan'][:8]}"
-    op.show(shown, told)
-
-
-def _reviewed(op: Operator, db: Database, made: Link, *, is_wanted: bool) -> dict[str, Any] | None:
-    """Look at the calendar before a link begins; None where it may begin: none of our copies are there."""
-    from gateway.cli.link_plan import looked, summary
-    from gateway.services import links
-
-    plan = looked(op, db, made)
-    if not is_wanted and not any(item["action"] == "adopt" for item in plan["items"]):
-        db.write(links.approve, plan["plan"], actor=ACTOR, now=op.now)
-        return None
-    return {"plan": plan["plan"], "summary": summary(plan["items"])}
 
 
 @command(app, "list")
@@ -123,7 +41,7 @@ def show(op: Operator, link: LinkName) -> None:
     with op.database() as db:
         found = db.read(links.find, link)
         settings = db.read(link_defaults.of_link, found)
-        shown = db.read(_row, found.id) | {
+        shown = db.read(row_of, found.id) | {
             "settings": found.policy.as_json(),
             "settings_from": {one.name: one.source for one in settings if one.source != "built in"},
             "put_aside": [
@@ -158,7 +76,7 @@ def resume(op: Operator, link: LinkName) -> None:
     with op.database() as db:
         found = db.read(links.find, link)
         db.write(links.resume, found.id, actor=ACTOR, now=op.now)
-        shown = db.read(_row, found.id)
+        shown = db.read(row_of, found.id)
     op.show(shown, f"Link {found.uuid[:8]} goes on.")
 
 
@@ -185,8 +103,8 @@ def sync(
 
             with_engine(op, db, work)
         elif wait:
-            _wait(op, db, found.id)
-        shown = db.read(_row, found.id)
+            wait_for(op, db, found.id)
+        shown = db.read(row_of, found.id)
     op.show(shown, f"Link {found.uuid[:8]}: {shown['state']}, {shown['copies']} copies.")
 
 
@@ -236,7 +154,8 @@ def given_settings(pairs: list[str] | None) -> dict[str, Any]:
     return given
 
 
-def _row(tx: Transaction, link_id: LinkId) -> dict[str, Any]:
+def row_of(tx: Transaction, link_id: LinkId) -> dict[str, Any]:
+    """Return a link as commands show it."""
     from gateway.services import links
 
     status = links.status(tx, link_id)
@@ -249,7 +168,7 @@ def _rows(tx: Transaction) -> list[dict[str, Any]]:
     return [link_row(one, links.slug_of(tx, one.link)) for one in links.statuses(tx)]
 
 
-def _wait(op: Operator, db: Database, link_id: LinkId) -> None:
+def wait_for(op: Operator, db: Database, link_id: LinkId) -> None:
     """Wait until nothing is left to do, with a bar where people look on."""
     from rich.console import Console
     from rich.progress import Progress

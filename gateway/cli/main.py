@@ -19,6 +19,7 @@ from gateway.cli import (
     grant,
     groups,
     link,
+    link_add,
     link_defaults,
     link_plan,
     link_remove,
@@ -51,7 +52,7 @@ app.add_typer(groups.app)
 app.add_typer(grant.app)
 app.add_typer(feed.app)
 app.add_typer(account.app)
-for more in (link_defaults, link_plan, link_remove, link_settings, link_undo):
+for more in (link_add, link_defaults, link_plan, link_remove, link_settings, link_undo):
     more.register(link.app)
 app.add_typer(link.app)
 app.add_typer(conflicts.app)
