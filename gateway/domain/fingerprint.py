@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from icalendar.cal.component import Component
 
-from gateway.domain.ical import ParsedObject, parse_object
+from gateway.domain.ical import ParsedObject, shared_object
 from gateway.domain.ical_reader import values_of
 from gateway.domain.timezone import to_instant
 
@@ -40,10 +43,12 @@ FIELD_PROPERTIES: Mapping[str, tuple[str, ...]] = {
     "conference": ("CONFERENCE",),
 }
 _DEFAULTS = {"status": "CONFIRMED", "transparency": "OPAQUE", "class": "PUBLIC", "priority": "0"}
+_STAMP = re.compile(rb"^DTSTAMP:[0-9TZ]+\r\n", re.MULTILINE)
 _UPPER = frozenset({"status", "transparency", "class"})
 
 Fields = Mapping[str, str]
-Canonical = dict[str, dict[str, str]]
+Canonical = Mapping[str, Mapping[str, str]]
+_KEPT_BYTES = 8192
 
 
 def canonical(ical: bytes) -> Canonical:
@@ -52,14 +57,26 @@ def canonical(ical: bytes) -> Canonical:
     Raises:
         InvalidInput: these are not the bytes of one calendar object.
     """
-    parsed = parse_object(ical, max_bytes=max(len(ical), 1))
+    return _kept(ical) if len(ical) <= _KEPT_BYTES else _canonical(ical)
+
+
+@lru_cache(maxsize=512)
+def _kept(ical: bytes) -> Canonical:
+    # What was sent before is compared with what is to be sent now: the same text twice within a moment.
+    return _canonical(ical)
+
+
+def _canonical(ical: bytes) -> Canonical:
+    parsed = shared_object(ical)
     is_series = len(parsed.components) > 1 or any(
         values_of(component, name) for component in parsed.components for name in ("RRULE", "RDATE")
     )
-    return {
-        _name(component, parsed): _fields(component, parsed, is_series=is_series)
-        for component in parsed.components
-    }
+    return MappingProxyType(
+        {
+            _name(component, parsed): MappingProxyType(_fields(component, parsed, is_series=is_series))
+            for component in parsed.components
+        }
+    )
 
 
 def fingerprint(ical: bytes) -> str:
@@ -67,9 +84,15 @@ def fingerprint(ical: bytes) -> str:
     return hash_of(canonical(ical))
 
 
+def is_same_but_stamp(one: bytes, other: bytes) -> bool:
+    """Return whether two texts differ at most in DTSTAMP, so that their canonical forms are equal."""
+    return _STAMP.sub(b"", one) == _STAMP.sub(b"", other)
+
+
 def hash_of(form: Canonical) -> str:
     """Return the hash of a canonical form."""
-    text = json.dumps(form, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    plain = {name: dict(fields) for name, fields in form.items()}
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

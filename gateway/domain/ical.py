@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -21,11 +22,20 @@ from gateway.domain.model import Classification
 from gateway.domain.rrule import Frequency, read_rule
 from gateway.domain.timezone import known_zone, resolve_tzid, to_instant
 
-__all__ = ["ImportEntry", "ImportFile", "ParsedObject", "parse_entry", "parse_object", "split_import"]
+__all__ = [
+    "ImportEntry",
+    "ImportFile",
+    "ParsedObject",
+    "parse_entry",
+    "parse_object",
+    "shared_object",
+    "split_import",
+]
 
 SUPPORTED_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
 MAX_OVERRIDES = 5000
 MAX_RULES = 100
+_KEPT_BYTES = 8192
 _END_NAMES = {"VEVENT": "DTEND", "VTODO": "DUE"}
 _SINGLE = ("DTSTART", "DTEND", "DUE", "DURATION", "RECURRENCE-ID", "UID")
 _CLASSES = {"PUBLIC": Classification.PUBLIC, "CONFIDENTIAL": Classification.CONFIDENTIAL}
@@ -81,6 +91,22 @@ def parse_object(data: bytes, *, max_bytes: int) -> ParsedObject:
     if len(data) > max_bytes:
         raise TooLarge(len(data), max_bytes)
     return object_of(read(data), data)
+
+
+def shared_object(data: bytes) -> ParsedObject:
+    """Return an object of ours that several steps read shortly after each other; nobody may change it.
+
+    A copy on its way to a provider is hashed, compared and translated: parsed once where it is small.
+
+    Raises:
+        InvalidInput: as ``parse_object``, size apart.
+    """
+    return _kept(data) if len(data) <= _KEPT_BYTES else parse_object(data, max_bytes=len(data))
+
+
+@lru_cache(maxsize=128)
+def _kept(data: bytes) -> ParsedObject:
+    return parse_object(data, max_bytes=_KEPT_BYTES)
 
 
 def parse_entry(entry: ImportEntry, *, max_bytes: int) -> ParsedObject:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.errors import GatewayError, InvalidInput
 from gateway.domain.fingerprint import canonical, hash_of
-from gateway.domain.ical import parse_object
+from gateway.domain.ical import shared_object
 from gateway.domain.link_model import Link, Mapping
 from gateway.domain.model import Calendar, CalendarObject, Classification, Window, from_epoch_s, to_epoch_s
 from gateway.domain.outbound import Sight, outbound, untakeable, wanted
@@ -227,7 +227,7 @@ def in_window(ctx: RunContext, stored: CalendarObject) -> bool:
         return False
     if not stored.is_recurring:
         return stored.first_start is not None
-    parsed = parse_object(stored.ical, max_bytes=max(len(stored.ical), 1))
+    parsed = shared_object(stored.ical)
     zone = ZoneInfo(ctx.calendar.resource.zone)
     return bool(expand(parsed, zone=zone, window=ctx.window, limit=_NO_LIMIT).occurrences)
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain.errors import InvalidInput
+from gateway.domain.fingerprint import is_same_but_stamp
 from gateway.providers.contract import Delete, Removed, Upsert
 from gateway.services.sync_context import RunContext, content_hash, held, log_line
-from gateway.services.sync_push import Done, ticket
+from gateway.services.sync_push import Done, Job, ticket
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
 from gateway.store import sync_log, tickets
@@ -59,7 +60,7 @@ def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict
     )
     after: str | None = None
     if isinstance(answer, Upsert):
-        after = _hash_or(answer.ical, one.job.ours_hash)
+        after = _hash_of_answer(answer.ical, one.job)
         if getattr(one.job.write, "remote_id", None) != answer.remote_id:
             mapping_store.free_remote_id(tx, ctx.link.id, answer.remote_id, but_uid=uid)
         mapping_store.save(
@@ -113,11 +114,13 @@ def _close_drift(tx: Transaction, link_uuid: str, uid: str, now: datetime) -> No
     )
 
 
-def _hash_or(ical: bytes, otherwise: str) -> str:
+def _hash_of_answer(ical: bytes, job: Job) -> str:
+    if is_same_but_stamp(ical, job.ours):
+        return job.ours_hash
     try:
         return content_hash(ical)
     except InvalidInput:
-        return otherwise
+        return job.ours_hash
 
 
 def _park(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> None:

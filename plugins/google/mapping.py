@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.domain.errors import InvalidInput
-from gateway.domain.ical import parse_object
+from gateway.domain.errors import InvalidInput, TooLarge
+from gateway.domain.ical import shared_object
 from gateway.domain.timezone import zone_or_default
 from gateway.providers.contract import Presentation, Reminders
 from gateway.providers.errors import Rejected
@@ -21,7 +21,9 @@ def from_ical(ical: bytes, presentation: Presentation) -> Flat:
         Rejected: nothing of it; the reason says why.
     """
     try:
-        obj = parse_object(ical, max_bytes=MAX_BYTES)
+        if len(ical) > MAX_BYTES:
+            raise TooLarge(len(ical), MAX_BYTES)
+        obj = shared_object(ical)
     except InvalidInput as error:
         raise Rejected(f"This object cannot be read: {error}", code="unreadable") from None
     return flatten(
