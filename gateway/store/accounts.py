@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 
 from gateway.domain.link_model import Account, AccountId, AccountState
 from gateway.domain.model import PrincipalId
@@ -17,6 +17,7 @@ from gateway.store.database import Transaction
 from gateway.store.schema_sync import account, oauth_state, remote_calendar
 from gateway.store.sealed import Sealer
 
+_BY_ID = select(account).where(account.c.id == bindparam("b_id"))
 _PURPOSE = "account"
 _PENDING = "sign-in"
 
@@ -57,7 +58,7 @@ def open_state(sealer: Sealer, found: Account) -> bytes:
 
 def get(tx: Transaction, account_id: AccountId) -> Account | None:
     """Return an account, or None."""
-    row = tx.execute(select(account).where(account.c.id == account_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"b_id": account_id}).one_or_none()
     return account_from_row(row) if row is not None else None
 
 

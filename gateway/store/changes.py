@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, select
+from sqlalchemy import Integer, and_, bindparam, delete, func, insert, select
 
 from gateway.domain.model import CalendarId, Change
 from gateway.store.database import Transaction
@@ -32,6 +32,24 @@ def _newest_of_href() -> Any:  # Any: a scalar subquery of SQLAlchemy
     newer = change.alias()
     same = and_(newer.c.calendar_id == change.c.calendar_id, newer.c.href == change.c.href)
     return select(func.max(newer.c.seq)).where(same).correlate(change).scalar_subquery()
+
+
+_SINCE = (
+    select(change)
+    .where(change.c.calendar_id == bindparam("calendar_id"), change.c.seq > bindparam("seq"))
+    .where(change.c.seq == _newest_of_href())
+    .order_by(change.c.seq)
+)
+_SINCE_LIMITED = _SINCE.limit(bindparam("most", type_=Integer))
+_COUNT_DELETED = (
+    select(func.count())
+    .select_from(change)
+    .where(
+        change.c.calendar_id == bindparam("calendar_id"),
+        change.c.seq > bindparam("seq"),
+        change.c.op == "delete",
+    )
+)
 
 
 def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | None:
@@ -65,14 +83,11 @@ def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | No
 
     A cut-off answer ends at the number of its last line: what comes later has a higher one.
     """
-    query = (
-        select(change)
-        .where(change.c.calendar_id == calendar_id, change.c.seq > seq)
-        .where(change.c.seq == _newest_of_href())
-        .order_by(change.c.seq)
-    )
-    if limit is not None:
-        query = query.limit(limit)
+    wanted = {"calendar_id": calendar_id, "seq": seq}
+    if limit is None:
+        rows = tx.execute(_SINCE, wanted)
+    else:
+        rows = tx.execute(_SINCE_LIMITED, wanted | {"most": limit})
     return [
         Change(
             calendar_id=CalendarId(row.calendar_id),
@@ -84,7 +99,7 @@ def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | No
             origin=row.origin,
             at_utc=row.at_utc,
         )
-        for row in tx.execute(query)
+        for row in rows
     ]
 
 
@@ -121,12 +136,7 @@ def deleted_uids(tx: Transaction, calendar_id: CalendarId) -> list[str]:
 
 def count_deleted(tx: Transaction, calendar_id: CalendarId, *, after_seq: int) -> int:
     """Return how many deletions the log holds after a number."""
-    query = (
-        select(func.count())
-        .select_from(change)
-        .where(change.c.calendar_id == calendar_id, change.c.seq > after_seq, change.c.op == "delete")
-    )
-    total: int = tx.execute(query).scalar_one()
+    total: int = tx.execute(_COUNT_DELETED, {"calendar_id": calendar_id, "seq": after_seq}).scalar_one()
     return total
 
 

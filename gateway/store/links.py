@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, text, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, text, update
 
 from gateway.domain.link_model import (
     AccountId,
@@ -24,15 +24,10 @@ from gateway.domain.link_model import (
     policy_from_json,
 )
 from gateway.domain.model import CalendarId
+from gateway.store import link_statements as statements
 from gateway.store.database import Transaction
 from gateway.store.schema import calendar, resource
 from gateway.store.schema_sync import account, link, remote_calendar
-
-_CLOCK = {
-    True: "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS bigint)",
-    False: "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
-}
-_SCANNED = 1000  # due links looked at by one claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +42,7 @@ class Claim:
 
 def clock_ms(tx: Transaction) -> int:
     """Return the database's clock in whole milliseconds since 1970."""
-    now: int = tx.execute(text(f"SELECT {_CLOCK[tx.is_postgresql]}")).scalar_one()
+    now: int = tx.execute(statements.NOW[tx.is_postgresql]).scalar_one()
     return now
 
 
@@ -56,50 +51,14 @@ def clock_ms(tx: Transaction) -> int:
 
 def wake(tx: Transaction, calendar_id: CalendarId) -> None:
     """Make every pushing link of a calendar due; part of the transaction that changed it."""
-    clock = _CLOCK[tx.is_postgresql]
-    least = "least" if tx.is_postgresql else "min"
-    woken = tx.execute(
-        text(
-            f"UPDATE link SET due_at = {least}(coalesce(due_at, {clock}), {clock}), wake = wake + 1"  # noqa: S608 - constants
-            " WHERE calendar_id = :calendar_id AND direction <> 'pull'"
-        ),
-        {"calendar_id": calendar_id},
-    )
-    if woken.rowcount:
+    if tx.execute(statements.WAKE[tx.is_postgresql], {"calendar_id": calendar_id}).rowcount:
         tx.hint_work()
 
 
 def claim(tx: Transaction, *, limit: int, per_account: int, lease_ms: int) -> list[Claim]:
     """Take up to ``limit`` due links, at most ``per_account`` of one account; longest waiting first."""
-    clock = _CLOCK[tx.is_postgresql]
-    ready = (
-        f"is_runnable AND due_at <= {clock} AND not_before <= {clock}"
-        f" AND (lease_until IS NULL OR lease_until < {clock})"
-    )
-    locking = " FOR UPDATE OF l SKIP LOCKED" if tx.is_postgresql else ""
     rows = tx.execute(
-        text(
-            # The first part only ranks; the second decides again on the row it has locked.
-            f"""
-            WITH r AS (
-                SELECT id, due_at, row_number() OVER (PARTITION BY account_id ORDER BY due_at, id) AS place,
-                    (SELECT count(*) FROM link x
-                     WHERE x.account_id = w.account_id AND x.lease_until >= {clock}) AS running
-                FROM (
-                    SELECT id, due_at, account_id FROM link WHERE {ready} ORDER BY due_at LIMIT {_SCANNED}
-                ) w
-            ), c AS (
-                SELECT l.id FROM link l JOIN r ON r.id = l.id
-                WHERE r.place + r.running <= :per_account AND l.is_runnable AND l.due_at <= {clock}
-                  AND l.not_before <= {clock} AND (l.lease_until IS NULL OR l.lease_until < {clock})
-                ORDER BY r.due_at LIMIT :limit{locking}
-            )
-            UPDATE link SET lease_until = {clock} + :lease, due_at = {clock} + :lease, token = token + 1
-            WHERE id IN (SELECT id FROM c)
-            RETURNING id, account_id, token, wake
-            """  # noqa: S608 - constants
-        ),
-        {"limit": limit, "per_account": per_account, "lease": lease_ms},
+        statements.CLAIM[tx.is_postgresql], {"limit": limit, "per_account": per_account, "lease": lease_ms}
     )
     return [
         Claim(link_id=LinkId(row.id), account_id=AccountId(row.account_id), token=row.token, wake=row.wake)
@@ -128,45 +87,28 @@ def claim_one(tx: Transaction, link_id: LinkId, *, lease_ms: int, is_forced: boo
 
 def renew(tx: Transaction, held: Claim, *, lease_ms: int) -> bool:
     """Prolong a lease; False where it is not ours any more: stop at once."""
-    clock = _CLOCK[tx.is_postgresql]
     changed = tx.execute(
-        text(
-            # Never one that was given back a moment ago: nobody could run the link until that lease ends.
-            f"UPDATE link SET lease_until = {clock} + :lease"  # noqa: S608 - constants
-            " WHERE id = :id AND token = :token AND lease_until IS NOT NULL"
-        ),
-        {"lease": lease_ms, "id": held.link_id, "token": held.token},
+        statements.RENEW[tx.is_postgresql], {"lease": lease_ms, "id": held.link_id, "token": held.token}
     )
     return bool(changed.rowcount)
 
 
 def finish(tx: Transaction, held: Claim, *, next_ms: int | None, values: Mapping[str, Any]) -> bool:
     """Give a link back; due now where it was woken meanwhile, else at ``next_ms``. False: it was lost."""
-    clock = text(_CLOCK[tx.is_postgresql])
-    statement = (
-        update(link)
-        .where(link.c.id == held.link_id, link.c.token == held.token)
-        .values(
-            lease_until=None,
-            due_at=text(f"CASE WHEN wake <> {int(held.wake)} THEN {clock.text} ELSE :next_ms END"),
-            **values,
-        )
-    )
-    return bool(tx.execute(statement, {"next_ms": next_ms}).rowcount)
+    wanted = {"b_id": held.link_id, "b_token": held.token, "b_wake": held.wake, "b_next_ms": next_ms}
+    return bool(tx.execute(statements.FINISH[tx.is_postgresql], {**values, **wanted}).rowcount)
 
 
 def holds(tx: Transaction, held: Claim) -> bool:
     """Return whether the lease is still ours; PostgreSQL keeps it so until the transaction ends."""
-    query = select(link.c.id).where(link.c.id == held.link_id, link.c.token == held.token)
-    if tx.is_postgresql:
-        query = query.with_for_update()
-    return tx.execute(query).first() is not None
+    query = statements.HOLDS[tx.is_postgresql]
+    return tx.execute(query, {"b_id": held.link_id, "b_token": held.token}).first() is not None
 
 
 def change_held(tx: Transaction, held: Claim, values: Mapping[str, Any]) -> bool:
     """Change columns of a link that we hold; False where the lease was lost."""
-    statement = update(link).where(link.c.id == held.link_id, link.c.token == held.token)
-    return bool(tx.execute(statement.values(**values)).rowcount)
+    changed = tx.execute(statements.CHANGE_HELD, {**values, "b_id": held.link_id, "b_token": held.token})
+    return bool(changed.rowcount)
 
 
 def fence(tx: Transaction, link_id: LinkId) -> None:
@@ -176,7 +118,7 @@ def fence(tx: Transaction, link_id: LinkId) -> None:
 
 def release_all(tx: Transaction, claims: Iterable[Claim]) -> None:
     """Give links back that were claimed and not begun; they stay due."""
-    clock = _CLOCK[tx.is_postgresql]
+    clock = statements.CLOCK[tx.is_postgresql]
     for held in claims:
         tx.execute(
             text(f"UPDATE link SET lease_until = NULL, due_at = {clock} WHERE id = :id AND token = :token"),  # noqa: S608 - constants
@@ -186,7 +128,7 @@ def release_all(tx: Transaction, claims: Iterable[Claim]) -> None:
 
 def sweep(tx: Transaction) -> int:
     """Make links due whose calendar is ahead of them although nobody woke them; return how many."""
-    clock = _CLOCK[tx.is_postgresql]
+    clock = statements.CLOCK[tx.is_postgresql]
     swept = tx.execute(
         text(
             f"UPDATE link SET due_at = {clock} WHERE is_runnable AND lease_until IS NULL"  # noqa: S608 - constants
@@ -200,14 +142,10 @@ def sweep(tx: Transaction) -> int:
 
 def next_due_ms(tx: Transaction) -> int | None:
     """Return how many milliseconds remain until a link can be claimed; 0 for now, None for never."""
-    latest = "greatest" if tx.is_postgresql else "max"
-    due = tx.execute(
-        text(
-            f"SELECT min({latest}(due_at, not_before, coalesce(lease_until, 0))) FROM link"  # noqa: S608 - constants
-            " WHERE is_runnable AND due_at IS NOT NULL"
-        )
-    ).scalar()
-    return None if due is None else max(0, int(due) - clock_ms(tx))
+    if tx.execute(statements.ANY_DUE[tx.is_postgresql]).first() is not None:
+        return 0
+    due = tx.execute(statements.NEXT_DUE[tx.is_postgresql]).scalar()
+    return None if due is None else max(1, int(due))
 
 
 # -- accounts that must wait --------------------------------------------------------------------------
@@ -247,17 +185,17 @@ def refresh_runnable(tx: Transaction, account_id: AccountId) -> None:
 # -- rows ---------------------------------------------------------------------------------------------
 
 
-def _query() -> Any:
-    return (
-        select(
-            link,
-            remote_calendar.c.remote_id.label("remote_id"),
-            remote_calendar.c.name.label("remote_name"),
-            account.c.provider.label("provider"),
-        )
-        .join(remote_calendar, remote_calendar.c.id == link.c.remote_calendar_id)
-        .join(account, account.c.id == link.c.account_id)
+_QUERY = (
+    select(
+        link,
+        remote_calendar.c.remote_id.label("remote_id"),
+        remote_calendar.c.name.label("remote_name"),
+        account.c.provider.label("provider"),
     )
+    .join(remote_calendar, remote_calendar.c.id == link.c.remote_calendar_id)
+    .join(account, account.c.id == link.c.account_id)
+)
+_BY_ID = _QUERY.where(link.c.id == bindparam("b_id"))
 
 
 def link_from_row(row: Row[Any]) -> Link:
@@ -298,13 +236,13 @@ def link_from_row(row: Row[Any]) -> Link:
 
 def get(tx: Transaction, link_id: LinkId) -> Link | None:
     """Return a link, or None."""
-    row = tx.execute(_query().where(link.c.id == link_id)).one_or_none()
+    row = tx.execute(_BY_ID, {"b_id": link_id}).one_or_none()
     return link_from_row(row) if row is not None else None
 
 
 def by_uuid(tx: Transaction, prefix: str) -> list[Link]:
     """Return the links whose uuid begins so: none, one, or several."""
-    rows = tx.execute(_query().where(func.substr(link.c.uuid, 1, len(prefix)) == prefix).limit(2))
+    rows = tx.execute(_QUERY.where(func.substr(link.c.uuid, 1, len(prefix)) == prefix).limit(2))
     return [link_from_row(row) for row in rows]
 
 
@@ -312,7 +250,7 @@ def listing(
     tx: Transaction, *, calendar_id: CalendarId | None = None, account_id: AccountId | None = None
 ) -> list[Link]:
     """Return links in the order they were made."""
-    query = _query().order_by(link.c.id)
+    query = _QUERY.order_by(link.c.id)
     if calendar_id is not None:
         query = query.where(link.c.calendar_id == calendar_id)
     if account_id is not None:

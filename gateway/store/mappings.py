@@ -6,13 +6,32 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dict
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, null, select, update
 
 from gateway.domain.link_model import Link, LinkId, Mapping
 from gateway.store.database import Transaction
 from gateway.store.schema_sync import link, mapping
 
 _BATCH = 500
+_OF_LINK = select(mapping).where(mapping.c.link_id == bindparam("link_id"))
+_BY_UIDS = _OF_LINK.where(mapping.c.uid.in_(bindparam("wanted", expanding=True)))
+_BY_REMOTE_IDS = _OF_LINK.where(mapping.c.remote_id.in_(bindparam("wanted", expanding=True)))
+_HAS_DIRTY = (
+    select(mapping.c.id).where(mapping.c.link_id == bindparam("link_id"), mapping.c.is_dirty).limit(1)
+)
+_UPDATE = update(mapping).where(
+    mapping.c.link_id == bindparam("b_link_id"), mapping.c.uid == bindparam("b_uid")
+)
+_INSERT = insert(mapping)
+_FREE_REMOTE_ID = (
+    update(mapping)
+    .where(
+        mapping.c.link_id == bindparam("b_link_id"),
+        mapping.c.remote_id == bindparam("b_remote_id"),
+        mapping.c.uid != bindparam("b_uid"),
+    )
+    .values(remote_id=null())
+)
 
 
 def mapping_from_row(row: Row[Any]) -> Mapping:
@@ -38,12 +57,12 @@ def mapping_from_row(row: Row[Any]) -> Mapping:
 
 def by_uids(tx: Transaction, link_id: LinkId, uids: Iterable[str]) -> dict[str, Mapping]:
     """Return mappings by UID."""
-    return {one.uid: one for one in _many(tx, link_id, mapping.c.uid, uids)}
+    return {one.uid: one for one in _many(tx, link_id, _BY_UIDS, uids)}
 
 
 def by_remote_ids(tx: Transaction, link_id: LinkId, remote_ids: Iterable[str]) -> dict[str, Mapping]:
     """Return mappings by remote id."""
-    found = _many(tx, link_id, mapping.c.remote_id, remote_ids)
+    found = _many(tx, link_id, _BY_REMOTE_IDS, remote_ids)
     return {one.remote_id: one for one in found if one.remote_id is not None}
 
 
@@ -57,8 +76,7 @@ def dirty(tx: Transaction, link_id: LinkId, *, limit: int, after_uid: str = "") 
 
 def has_dirty(tx: Transaction, link_id: LinkId) -> bool:
     """Return whether anything must be sent again."""
-    query = select(mapping.c.id).where(mapping.c.link_id == link_id, mapping.c.is_dirty).limit(1)
-    return tx.execute(query).first() is not None
+    return tx.execute(_HAS_DIRTY, {"link_id": link_id}).first() is not None
 
 
 def page(tx: Transaction, link_id: LinkId, *, after_id: int = 0, limit: int = _BATCH) -> list[Mapping]:
@@ -96,9 +114,7 @@ def save(tx: Transaction, link_id: LinkId, uid: str, values: Dict[str, Any]) -> 
     values = dict(values)
     if "base" in values and values["base"] == values.get("sent"):
         values["base"] = None
-    changed = tx.execute(
-        update(mapping).where(mapping.c.link_id == link_id, mapping.c.uid == uid).values(**values)
-    )
+    changed = tx.execute(_UPDATE, {**values, "b_link_id": link_id, "b_uid": uid})
     if not changed.rowcount:
         defaults: dict[str, Any] = {
             "memo": b"",
@@ -107,7 +123,7 @@ def save(tx: Transaction, link_id: LinkId, uid: str, values: Dict[str, Any]) -> 
             "is_dirty": False,
             "state": "ok",
         }
-        tx.execute(insert(mapping).values(**(defaults | values | {"link_id": link_id, "uid": uid})))
+        tx.execute(_INSERT, defaults | values | {"link_id": link_id, "uid": uid})
 
 
 def drop(tx: Transaction, link_id: LinkId, uid: str) -> None:
@@ -117,11 +133,7 @@ def drop(tx: Transaction, link_id: LinkId, uid: str) -> None:
 
 def free_remote_id(tx: Transaction, link_id: LinkId, remote_id: str, *, but_uid: str) -> None:
     """Take a remote id from whatever other object holds it, so that it can be mapped anew."""
-    tx.execute(
-        update(mapping)
-        .where(mapping.c.link_id == link_id, mapping.c.remote_id == remote_id, mapping.c.uid != but_uid)
-        .values(remote_id=None)
-    )
+    tx.execute(_FREE_REMOTE_ID, {"b_link_id": link_id, "b_remote_id": remote_id, "b_uid": but_uid})
 
 
 def mark_dirty(tx: Transaction, link_id: LinkId, *, is_forced: bool = False) -> int:
@@ -136,13 +148,10 @@ def mark_dirty(tx: Transaction, link_id: LinkId, *, is_forced: bool = False) -> 
     return total
 
 
-def _many(tx: Transaction, link_id: LinkId, column: Any, values: Iterable[str]) -> Iterator[Mapping]:
+def _many(tx: Transaction, link_id: LinkId, query: Any, values: Iterable[str]) -> Iterator[Mapping]:
     wanted = list(dict.fromkeys(values))
     for start in range(0, len(wanted), _BATCH):
-        query = select(mapping).where(
-            mapping.c.link_id == link_id, column.in_(wanted[start : start + _BATCH])
-        )
-        for row in tx.execute(query):
+        for row in tx.execute(query, {"link_id": link_id, "wanted": wanted[start : start + _BATCH]}):
             yield mapping_from_row(row)
 
 

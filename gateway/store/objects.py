@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, insert, or_, select, union_all, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, union_all, update
 
 from gateway.domain.model import (
     CalendarId,
@@ -41,6 +41,10 @@ _MET = select(calendar_object).where(
         )
     )
 )
+_MANY = {
+    name: _IN_CALENDAR.where(calendar_object.c[name].in_(bindparam("wanted", expanding=True)))
+    for name in ("href", "uid", "id")
+}
 _INSERT = insert(calendar_object).values(codec=0).returning(calendar_object.c.id)
 _UPDATE = update(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
 _DELETE = delete(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
@@ -93,17 +97,17 @@ def met_by_write(
 
 def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> Iterator[CalendarObject]:
     """Yield the objects that are there, in no particular order."""
-    yield from _many(tx, calendar_id, calendar_object.c.href, hrefs)
+    yield from _many(tx, calendar_id, "href", hrefs)
 
 
 def by_uids(tx: Transaction, calendar_id: CalendarId, uids: Iterable[str]) -> Iterator[CalendarObject]:
     """Yield the objects that are there, in no particular order."""
-    yield from _many(tx, calendar_id, calendar_object.c.uid, uids)
+    yield from _many(tx, calendar_id, "uid", uids)
 
 
 def by_ids(tx: Transaction, calendar_id: CalendarId, ids: Iterable[int]) -> Iterator[CalendarObject]:
     """Yield the objects that are there, in no particular order."""
-    yield from _many(tx, calendar_id, calendar_object.c.id, ids)
+    yield from _many(tx, calendar_id, "id", ids)
 
 
 def known_uids(tx: Transaction, calendar_id: CalendarId, uids: Iterable[str]) -> set[str]:
@@ -196,12 +200,10 @@ def delete_one(tx: Transaction, object_id: ObjectId) -> None:
 
 
 def _many(
-    tx: Transaction, calendar_id: CalendarId, column: ColumnElement[object], values: Iterable[object]
+    tx: Transaction, calendar_id: CalendarId, column: str, values: Iterable[object]
 ) -> Iterator[CalendarObject]:
     wanted: Sequence[object] = list(dict.fromkeys(values))
     for start in range(0, len(wanted), _BATCH):
-        query = select(calendar_object).where(
-            calendar_object.c.calendar_id == calendar_id, column.in_(wanted[start : start + _BATCH])
-        )
-        for row in tx.execute(query):
+        part = {"calendar_id": calendar_id, "wanted": wanted[start : start + _BATCH]}
+        for row in tx.execute(_MANY[column], part):
             yield object_from_row(row)

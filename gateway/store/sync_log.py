@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from gateway.domain.link_model import LinkId
 from gateway.store.database import Transaction
@@ -20,26 +20,29 @@ HERE, THERE = "here", "there"
 UNDOABLE = (
     "create", "update", "delete", "take-new", "take-change", "take-delete", "revive", "put-back", "take-back",
 )  # fmt: skip
+_BEGIN_RUN = insert(sync_run).returning(sync_run.c.id)
+_END_RUN = update(sync_run).where(sync_run.c.id == bindparam("b_id"))
+_APPEND = insert(link_log)
+_PARKED = select(parked_object).where(parked_object.c.link_id == bindparam("link_id"))
+_PARKED_ON = _PARKED.where(parked_object.c.side == bindparam("side"))
+_NEWEST_PLAN = (
+    select(sync_plan)
+    .where(sync_plan.c.link_id == bindparam("link_id"), sync_plan.c.state == bindparam("state"))
+    .order_by(sync_plan.c.id.desc())
+)
 
 
 def begin_run(tx: Transaction, link_id: LinkId, *, cause: str, now: datetime) -> int:
     """Note that a run began; return its id."""
-    statement = (
-        insert(sync_run)
-        .values(link_id=link_id, cause=cause, started_at_utc=now, counts={})
-        .returning(sync_run.c.id)
-    )
-    run_id: int = tx.execute(statement).scalar_one()
+    values = {"link_id": link_id, "cause": cause, "started_at_utc": now, "counts": {}}
+    run_id: int = tx.execute(_BEGIN_RUN, values).scalar_one()
     return run_id
 
 
 def end_run(tx: Transaction, run_id: int, *, outcome: str, counts: Mapping[str, int], now: datetime) -> None:
     """Note how a run ended."""
-    tx.execute(
-        update(sync_run)
-        .where(sync_run.c.id == run_id)
-        .values(ended_at_utc=now, outcome=outcome[:32], counts=dict(counts))
-    )
+    values = {"ended_at_utc": now, "outcome": outcome[:32], "counts": dict(counts)}
+    tx.execute(_END_RUN, values | {"b_id": run_id})
 
 
 def runs(tx: Transaction, link_id: LinkId, *, limit: int = 20) -> list[dict[str, Any]]:
@@ -51,7 +54,7 @@ def runs(tx: Transaction, link_id: LinkId, *, limit: int = 20) -> list[dict[str,
 def append(tx: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
     """Write log lines."""
     if lines:
-        tx.execute(insert(link_log), [dict(line) for line in lines])
+        tx.execute(_APPEND, [dict(line) for line in lines])
 
 
 _TOLD = [each for each in link_log.c if each.name != "before"]
@@ -157,10 +160,11 @@ def parked(
     tx: Transaction, link_id: LinkId, side: str | None = None
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """Return what is parked by (side, ref)."""
-    query = select(parked_object).where(parked_object.c.link_id == link_id)
+    wanted: dict[str, object] = {"link_id": link_id}
+    query = _PARKED
     if side is not None:
-        query = query.where(parked_object.c.side == side)
-    return {(row.side, row.ref): dict(row._mapping) for row in tx.execute(query)}  # noqa: SLF001 - SQLAlchemy's public name
+        query, wanted["side"] = _PARKED_ON, side
+    return {(row.side, row.ref): dict(row._mapping) for row in tx.execute(query, wanted)}  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def count_parked(tx: Transaction, link_id: LinkId) -> int:
@@ -205,8 +209,7 @@ def plan(tx: Transaction, plan_uuid: str) -> dict[str, Any] | None:
 
 def newest_plan(tx: Transaction, link_id: LinkId, *, state: str) -> dict[str, Any] | None:
     """Return the newest plan of a link in one state, or None."""
-    query = select(sync_plan).where(sync_plan.c.link_id == link_id, sync_plan.c.state == state)
-    row = tx.execute(query.order_by(sync_plan.c.id.desc())).first()
+    row = tx.execute(_NEWEST_PLAN, {"link_id": link_id, "state": state}).first()
     return dict(row._mapping) if row is not None else None  # noqa: SLF001 - SQLAlchemy's public name
 
 
