@@ -5,5 +5,6 @@ Doors and plug-ins get the database's types from here; they never import the sto
 
 from gateway.store.database import Database, RetryableConflict, Transaction
 from gateway.store.sealed import Sealer
+from gateway.store.together import Together
 
-__all__ = ["Database", "RetryableConflict", "Sealer", "Transaction"]
+__all__ = ["Database", "RetryableConflict", "Sealer", "Together", "Transaction"]

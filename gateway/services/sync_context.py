@@ -84,6 +84,15 @@ class RunContext:
         """Add to what the run did."""
         self.counts[what] = self.counts.get(what, 0) + by
 
+    def remember(self, tx: Transaction) -> None:
+        """Have what is noted here from now on forgotten where the transaction is undone: it is repeated."""
+        run_id, counts = self.run_id, dict(self.counts)
+
+        def restore() -> None:
+            self.run_id, self.counts = run_id, counts
+
+        tx.on_undo(restore)
+
     def uid_of_marker(self, tx: Transaction, marker: str) -> str | None:
         """Return the UID that a marker stands for: of an object here, of a mapping, or of a tombstone."""
         if self._markers is None:
@@ -170,6 +179,7 @@ def held(tx: Transaction, ctx: RunContext) -> None:
     Raises:
         LeaseLost: it is not.
     """
+    ctx.remember(tx)
     if not link_store.holds(tx, ctx.claim):
         raise LeaseLost
 

@@ -10,8 +10,10 @@ from typing import Any
 from gateway.domain.errors import InvalidInput
 from gateway.domain.fingerprint import is_same_but_stamp
 from gateway.providers.contract import Delete, Removed, Upsert
+from gateway.services import sync_run
 from gateway.services.sync_context import RunContext, content_hash, held, log_line
 from gateway.services.sync_push import Done, Job, ticket
+from gateway.services.sync_run import Start
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
 from gateway.store import sync_log, tickets
@@ -31,6 +33,7 @@ def record(
     Raises:
         LeaseLost: another worker has the link; the next run repeats these writes with the same keys.
     """
+    ctx.remember(tx)
     # The change of the link's own row is the fence: it holds the row until the transaction ends.
     if not values or not link_store.change_held(tx, ctx.claim, values):
         held(tx, ctx)
@@ -50,6 +53,28 @@ def record(
             lines.append(_written(tx, ctx, one, now))
     sync_log.append(tx, lines)
     return mapping_store.has_dirty(tx, ctx.link.id)
+
+
+def record_and_finish(
+    tx: Transaction,
+    ctx: RunContext,
+    done: Sequence[Done],
+    *,
+    values: Dict[str, Any],
+    begun: Start,
+    next_pull_ms: int,
+    now: datetime,
+    more: Dict[str, Any],
+) -> bool:
+    """Record the last results of a run and end it; False: something must be sent again, it goes on.
+
+    Raises:
+        LeaseLost: as ``record``.
+    """
+    if record(tx, ctx, done, now=now, values=values):
+        return False
+    sync_run.finish(tx, ctx, begun=begun, next_pull_ms=next_pull_ms, now=now, more=more)
+    return True
 
 
 def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict[str, Any]:

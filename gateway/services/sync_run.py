@@ -28,7 +28,7 @@ from gateway.store import calendars as calendar_store
 from gateway.store import changes as change_store
 from gateway.store import links as link_store
 from gateway.store.database import Transaction
-from gateway.store.links import Claim
+from gateway.store.links import Claim, Signs
 
 LEASE_MS = 30_000
 FULL_COMPARE = timedelta(days=7)  # cursors and webhooks can lose something; a full compare cannot
@@ -45,6 +45,8 @@ class Start:
     Attributes:
         must_pull: the rhythm, a hint or a full compare says that the provider is asked.
         must_compare: all objects are compared, not only changed ones.
+        signs: what else there is to look at.
+        may_trip: so much was deleted here that the guard has to look.
         is_approved: a person has approved what the guard stopped.
     """
 
@@ -56,6 +58,8 @@ class Start:
     approved: dict[str, Any] | None
     has_watch: bool
     calendar: Calendar
+    signs: Signs
+    may_trip: bool
 
 
 def claim(tx: Transaction, *, limit: int, per_account: int) -> Claims:
@@ -103,7 +107,8 @@ def start(tx: Transaction, held_claim: Claim, *, now: datetime) -> Start | None:
     if account is None or account.state is not AccountState.CONNECTED:
         return None
     calendar = calendar_store.get(tx, link.calendar_id)
-    now_ms = link_store.clock_ms(tx)
+    signs = link_store.signs(tx, link.id)
+    now_ms = signs.now_ms
     is_old = link.compared_at_utc is not None and now - link.compared_at_utc > FULL_COMPARE
     must_compare = link.is_full or is_old or link.pushed_seq < calendar.min_seq
     must_pull = must_compare or link.pull_at_ms <= now_ms
@@ -114,9 +119,18 @@ def start(tx: Transaction, held_claim: Claim, *, now: datetime) -> Start | None:
         now_ms=now_ms,
         must_pull=must_pull,
         must_compare=must_compare,
-        approved=sync_log.newest_plan(tx, link.id, state="approved"),
+        approved=sync_log.newest_plan(tx, link.id, state="approved") if signs.has_plan else None,
         has_watch=must_pull and watches.is_live(tx, link.id, now=now),
+        signs=signs,
+        may_trip=_may_trip(tx, link, calendar),
     )
+
+
+def _may_trip(tx: Transaction, link: Link, calendar: Calendar) -> bool:
+    # Fewer changes than that hold fewer deletions: they need not be counted.
+    if calendar.seq - link.pushed_seq <= GUARD_OBJECTS:
+        return False
+    return change_store.count_deleted(tx, calendar.id, after_seq=link.pushed_seq) > GUARD_OBJECTS
 
 
 def context(
@@ -164,8 +178,8 @@ def begin(
     limits: Limits,
     public_url: str | None,
     now: datetime,
-) -> tuple[Start, RunContext, bool] | None:
-    """Return what a run begins and works with, and whether the guard has to look: one hop for all of it.
+) -> tuple[Start, RunContext] | None:
+    """Return what a run begins and works with.
 
     None where the link has gone or was stopped meanwhile. ``project_of`` returns the plug-in's projection.
     """
@@ -181,8 +195,7 @@ def begin(
         public_url=public_url,
         now=now,
     )
-    deleted = change_store.count_deleted(tx, ctx.link.calendar_id, after_seq=ctx.link.pushed_seq)
-    return begun, ctx, deleted > GUARD_OBJECTS
+    return begun, ctx
 
 
 def preview_context(
@@ -261,9 +274,10 @@ def finish(
     next_pull_ms: int,
     now: datetime,
     outcome: str = "ok",
+    more: Mapping[str, Any] | None = None,
 ) -> bool:
-    """End a run that went well; False where the lease was lost."""
-    values: dict[str, Any] = {
+    """End a run that went well, with ``more`` columns of its link; False where the lease was lost."""
+    values: dict[str, Any] = dict(more or {}) | {
         "fails": 0,
         "error": None,
         "reason": None,

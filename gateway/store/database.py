@@ -89,6 +89,7 @@ class Transaction:
     __slots__ = (
         "_driver",
         "after_commit",
+        "after_undo",
         "connection",
         "default_zone",
         "is_postgresql",
@@ -112,6 +113,7 @@ class Transaction:
         self.default_zone = default_zone
         self.is_postgresql = connection.dialect.name == "postgresql"
         self.after_commit: list[Callable[[], None]] = []
+        self.after_undo: list[Callable[[], None]] = []
         self.must_roll_back = False
 
     def execute(self, statement: Any, parameters: Any = None) -> Any:  # Any: SQLAlchemy's own signature
@@ -128,6 +130,10 @@ class Transaction:
     def on_commit(self, action: Callable[[], None]) -> None:
         """Run ``action`` once the transaction is durable; it must not raise and must not wait."""
         self.after_commit.append(action)
+
+    def on_undo(self, action: Callable[[], None]) -> None:
+        """Run ``action`` where the transaction ends without a commit, so that nothing noted outlives it."""
+        self.after_undo.append(action)
 
     def hint_work(self) -> None:
         """Tell the worker, once the transaction is durable, that there is something to do."""
@@ -185,6 +191,8 @@ class Database:
         """
         if write and self.is_sqlite:
             self._write_lock.acquire()
+        tx: Transaction | None = None
+        is_done = False
         try:
             try:
                 with self.engine.connect() as connection:
@@ -199,6 +207,7 @@ class Database:
                         yield tx
                         if tx.must_roll_back:
                             transaction.rollback()
+                    is_done = not tx.must_roll_back
             except DBAPIError as error:
                 raise translate(error) from error
             except PoolTimeout as error:
@@ -206,9 +215,9 @@ class Database:
         finally:
             if write and self.is_sqlite:
                 self._write_lock.release()
-        if not tx.must_roll_back:
-            for action in tx.after_commit:
-                action()
+            if tx is not None:
+                for action in tx.after_commit if is_done else reversed(tx.after_undo):
+                    action()
 
     def read(
         self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
@@ -238,15 +247,16 @@ class Database:
         self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Run a reading use case in the pool of the event loop."""
-        return await self._hop(lambda: self.read(use_case, *args, **kwargs))
+        return await self.hop(lambda: self.read(use_case, *args, **kwargs))
 
     async def awrite(
         self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Run a writing use case in the pool; a cancelled await does not undo it (it commits anyway)."""
-        return await asyncio.shield(self._hop(lambda: self.write(use_case, *args, **kwargs)))
+        return await asyncio.shield(self.hop(lambda: self.write(use_case, *args, **kwargs)))
 
-    def _hop(self, work: Callable[[], R]) -> asyncio.Future[R]:
+    def hop(self, work: Callable[[], R]) -> asyncio.Future[R]:
+        """Run ``work`` in the pool: several transactions that one hop is enough for."""
         # run_in_executor does not copy the context, and log fields would be lost.
         context = contextvars.copy_context()
         return asyncio.get_running_loop().run_in_executor(self._pool, context.run, work)

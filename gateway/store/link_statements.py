@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, bindparam, case, literal_column, null, select, text, update
 
-from gateway.store.schema_sync import link
+from gateway.store.schema_sync import link, mapping, parked_object, sync_plan
 
 CLOCK = {
     True: "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS bigint)",
@@ -74,11 +74,26 @@ FINISH = {
             (link.c.wake != bindparam("b_wake"), literal_column(CLOCK[each], BigInteger)),
             else_=bindparam("b_next_ms", type_=BigInteger),
         ),
-    )
+    ).returning(link.c.wake)
     for each in _BOTH
 }
 _HELD = select(link.c.id).where(link.c.id == bindparam("b_id"), link.c.token == bindparam("b_token"))
 HOLDS = {True: _HELD.with_for_update(), False: _HELD}
+# What a run has to look at and what it may pass over, beside the clock, in one statement.
+_MAPPED = select(mapping.c.id).where(mapping.c.link_id == bindparam("b_id"), mapping.c.is_dirty)
+_PARKED = select(parked_object.c.ref).where(parked_object.c.link_id == bindparam("b_id"))
+_PLANNED = select(sync_plan.c.id).where(
+    sync_plan.c.link_id == bindparam("b_id"), sync_plan.c.state == "approved"
+)
+SIGNS = {
+    each: select(
+        literal_column(CLOCK[each], BigInteger).label("now_ms"),
+        _MAPPED.exists().label("has_dirty"),
+        _PARKED.exists().label("has_parked"),
+        _PLANNED.exists().label("has_plan"),
+    )
+    for each in _BOTH
+}
 # Whether one can be claimed now; else when the first may be: of those that are due the waits count.
 ANY_DUE = {each: text(f"SELECT 1 FROM link WHERE {_ready(CLOCK[each])} LIMIT 1") for each in _BOTH}  # noqa: S608 - constants
 NEXT_DUE = {

@@ -40,6 +40,33 @@ class Claim:
     wake: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What a run has to look at, and the database's clock when it was asked.
+
+    Attributes:
+        has_dirty: a copy must be sent again whatever the log says.
+        has_parked: objects lie aside.
+        has_plan: a person has approved a plan.
+    """
+
+    now_ms: int
+    has_dirty: bool
+    has_parked: bool
+    has_plan: bool
+
+
+def signs(tx: Transaction, link_id: LinkId) -> Signs:
+    """Return what a run of a link has to look at."""
+    row = tx.execute(statements.SIGNS[tx.is_postgresql], {"b_id": link_id}).one()
+    return Signs(
+        now_ms=row.now_ms,
+        has_dirty=bool(row.has_dirty),
+        has_parked=bool(row.has_parked),
+        has_plan=bool(row.has_plan),
+    )
+
+
 def clock_ms(tx: Transaction) -> int:
     """Return the database's clock in whole milliseconds since 1970."""
     now: int = tx.execute(statements.NOW[tx.is_postgresql]).scalar_one()
@@ -96,7 +123,12 @@ def renew(tx: Transaction, held: Claim, *, lease_ms: int) -> bool:
 def finish(tx: Transaction, held: Claim, *, next_ms: int | None, values: Mapping[str, Any]) -> bool:
     """Give a link back; due now where it was woken meanwhile, else at ``next_ms``. False: it was lost."""
     wanted = {"b_id": held.link_id, "b_token": held.token, "b_wake": held.wake, "b_next_ms": next_ms}
-    return bool(tx.execute(statements.FINISH[tx.is_postgresql], {**values, **wanted}).rowcount)
+    wake: int | None = tx.execute(
+        statements.FINISH[tx.is_postgresql], {**values, **wanted}
+    ).scalar_one_or_none()
+    if wake is not None and wake != held.wake:
+        tx.hint_work()
+    return wake is not None
 
 
 def holds(tx: Transaction, held: Claim) -> bool:

@@ -66,6 +66,7 @@ async def _pull(run: Run, cursor: str | None) -> None:
     pages = run.account.pull(run.calendar_id, cursor=cursor, window=run.ctx.calendar.index, scope=scope)
     async for page in pages:
         seen.update(item.remote_id for item in page.items)
+        run.has_taken = run.has_taken or bool(page.items)
         removed += [item.remote_id for item in page.items if isinstance(item, Removed)]
         await take(run, [item for item in page.items if not isinstance(item, Removed)])
         await _progress(run, len(page.items), page.total)
@@ -75,15 +76,21 @@ async def _pull(run: Run, cursor: str | None) -> None:
         return  # a listing without an end proves nothing and moves nothing
     if last.looked is not None:
         removed += await run.db.aread(sync_pull.absent, run.ctx, seen)
-    await _believe(run, list(dict.fromkeys(removed)))
-    for remote_id in await run.db.aread(sync_pull.to_try_again, run.ctx, now=run.clock()):
-        if remote_id not in seen:
-            await refetch(run, remote_id)
-    await run.db.awrite(sync_run.save, run.ctx, {"cursor": last.cursor})
+    if removed:
+        await _believe(run, list(dict.fromkeys(removed)))
+    if run.begun.signs.has_parked:
+        for remote_id in await run.db.aread(sync_pull.to_try_again, run.ctx, now=run.clock()):
+            if remote_id not in seen:
+                await refetch(run, remote_id)
+    if run.has_taken:
+        await run.db.awrite(sync_run.save, run.ctx, {"cursor": last.cursor})
+    elif last.cursor != cursor:
+        run.cursor = last.cursor  # nothing lies before it: the end of the run is soon enough
 
 
 async def take(run: Run, items: Sequence[Item]) -> None:
     """Judge and apply items, a slice per transaction."""
+    run.has_taken = run.has_taken or bool(items)
     for start in range(0, len(items), _SLICE):
         await run.db.awrite(
             sync_pull.take,

@@ -7,6 +7,7 @@ result is stored before the link moves on: a crash between any two calls leads t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
@@ -24,7 +25,7 @@ from gateway.providers.errors import (
 from gateway.services import sync_push, sync_record, sync_run
 from gateway.services.sync_push import Chunk, Done, Job, Step
 from gateway.sync.pull import refetch
-from gateway.sync.run import GuardStopped, Run
+from gateway.sync.run import GuardStopped, Run, Unrecorded
 
 _log = structlog.get_logger("gateway.sync.push")
 _ROUNDS = 4
@@ -41,8 +42,11 @@ async def push(run: Run, *, is_full: bool) -> None:
     if not run.link.pushes or Capability.WRITE not in run.provider.capabilities:
         await _nothing_to_send(run)
         return
-    await _guard(run, is_full=is_full)
     seq = run.ctx.calendar.seq
+    is_quiet = run.link.pushed_seq >= seq and not run.begun.signs.has_dirty and not run.has_taken
+    if is_quiet and not is_full:
+        return
+    await _guard(run, is_full=is_full)
     if is_full:
         run.expected = run.examined + await run.db.aread(sync_push.work_left, run.ctx, is_full=True)
         has_dirty = await _all(run, Step.COMPARE, "")
@@ -50,7 +54,16 @@ async def push(run: Run, *, is_full: bool) -> None:
         values |= sync_run.window_values(run.ctx)
         await run.db.awrite(sync_run.save, run.ctx, values | {"compared_at_utc": run.clock()})
     else:
-        has_dirty = await _all(run, Step.CHANGES, run.link.pushed_seq)
+        has_dirty = await _all(run, Step.CHANGES, run.link.pushed_seq, may_wait=not run.begun.must_pull)
+    await again(run, has_dirty=has_dirty)
+
+
+async def again(run: Run, *, has_dirty: bool) -> None:
+    """Send what must be sent again, as long as there is something.
+
+    Raises:
+        ProviderError: as ``push``.
+    """
     for _ in range(_ROUNDS):
         if not has_dirty and not run.unresolved:
             return
@@ -66,7 +79,7 @@ async def _nothing_to_send(run: Run) -> None:
 
 
 async def _guard(run: Run, *, is_full: bool) -> None:
-    if not is_full and not run.may_trip:
+    if not is_full and not run.begun.may_trip:
         return
     planned, copies = await run.db.aread(sync_push.pending_deletions, run.ctx, is_full=is_full)
     if guard_trips(len(run.not_approved(planned)), copies):
@@ -74,8 +87,11 @@ async def _guard(run: Run, *, is_full: bool) -> None:
         raise GuardStopped
 
 
-async def _all(run: Run, step: Step, after: int | str) -> bool:
-    """Work a step to its end; return whether something must be sent again."""
+async def _all(run: Run, step: Step, after: int | str, *, may_wait: bool = False) -> bool:
+    """Work a step to its end; return whether something must be sent again.
+
+    ``may_wait``: the results of the last chunk may be recorded with the end of the run.
+    """
     has_dirty = False
     while True:
         chunk = await _plan(run, step, after)
@@ -85,8 +101,13 @@ async def _all(run: Run, step: Step, after: int | str) -> bool:
         if step is Step.CHANGES and error is None:
             values["pushed_seq"] = int(chunk.after)
         has_dirty = chunk.has_dirty
+        if may_wait and chunk.is_last and chunk.examined and error is None and _went_well(done):
+            run.unrecorded = Unrecorded(done=done, values=values)
+            return False
         if done or chunk.examined:
-            has_dirty = await run.db.awrite(sync_record.record, run.ctx, done, now=run.clock(), values=values)
+            has_dirty = await run.together.write(
+                sync_record.record, run.ctx, done, now=run.clock(), values=values
+            )
         if error is not None:
             raise error
         for one in done:
@@ -97,12 +118,16 @@ async def _all(run: Run, step: Step, after: int | str) -> bool:
         after = chunk.after
 
 
+def _went_well(done: Sequence[Done]) -> bool:
+    return all(one.answer is not None for one in done)
+
+
 async def _plan(run: Run, step: Step, after: int | str) -> Chunk:
     now = run.clock()
     if step is Step.CHANGES:
-        return await run.db.awrite(sync_push.plan_changes, run.ctx, after_seq=int(after), now=now)
+        return await run.together.write(sync_push.plan_changes, run.ctx, after_seq=int(after), now=now)
     plan = sync_push.plan_dirty if step is Step.DIRTY else sync_push.plan_compare
-    return await run.db.awrite(plan, run.ctx, after_uid=str(after), now=now)
+    return await run.together.write(plan, run.ctx, after_uid=str(after), now=now)
 
 
 async def _send(run: Run, chunk: Chunk) -> tuple[list[Done], ProviderError | None]:

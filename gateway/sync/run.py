@@ -10,13 +10,22 @@ from typing import Any
 from gateway.domain.errors import GatewayError
 from gateway.domain.link_model import Link
 from gateway.providers.contract import Provider, RemoteAccount
-from gateway.services import Database
+from gateway.services import Database, Together
 from gateway.services.sync_context import RunContext
+from gateway.services.sync_push import Done
 from gateway.services.sync_run import Start
 
 
 class GuardStopped(GatewayError):
     """A large deletion waits for a person; look at it with `calgate link plan`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unrecorded:
+    """Results of writes, and the columns of the link that change with them."""
+
+    done: Sequence[Done]
+    values: Mapping[str, int]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,10 +35,14 @@ class Run:
     Attributes:
         examined: how many objects were looked at, for progress.
         expected: how many there are, as far as is known.
-        may_trip: the log holds enough deletions for the guard to look at them.
+        has_taken: something came from the provider in this run, so that there may be something to send.
+        unresolved: objects that met a conflict and are planned again.
+        cursor: the provider's, where only the end of the run has to store it.
+        unrecorded: the last results of the run, recorded together with its end.
     """
 
     db: Database
+    together: Together
     ctx: RunContext
     begun: Start
     provider: Provider
@@ -38,8 +51,10 @@ class Run:
     width: int = 4
     examined: int = 0
     expected: int = 0
-    may_trip: bool = True
+    has_taken: bool = False
     unresolved: set[str] = field(default_factory=set)
+    cursor: str | None = None
+    unrecorded: Unrecorded | None = None
 
     @property
     def link(self) -> Link:

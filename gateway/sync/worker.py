@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,14 +18,14 @@ import structlog
 
 from gateway.domain.link_model import AccountId, LinkId
 from gateway.providers.errors import SignInExpired, Unavailable
-from gateway.services import Database, sync_run, wanted_calendars
+from gateway.services import Database, Together, Transaction, sync_record, sync_run, wanted_calendars
 from gateway.services.limits import Limits
 from gateway.services.sync_context import LeaseLost, RunContext
 from gateway.services.sync_run import Claim, Start
 from gateway.sync import watch
 from gateway.sync.accounts import Accounts
 from gateway.sync.pull import pull
-from gateway.sync.push import push
+from gateway.sync.push import again, push
 from gateway.sync.retry import Verdict, verdict
 from gateway.sync.run import GuardStopped, Run
 from gateway.sync.wakeup import Wakeups
@@ -38,6 +38,17 @@ RENEW_S = 10.0
 IDLE_S = 1.0
 SWEEP_S = 60.0
 _REFUSED_S = 0.1
+_COARSE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """A claimed link, and what its run begins with; ``is_known`` without it: it must not run now."""
+
+    claim: Claim
+    is_known: bool = False
+    begun: Start | None = None
+    ctx: RunContext | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +78,12 @@ class Worker:
     _running: dict[LinkId, asyncio.Task[None]] = field(default_factory=dict)
     _claims: dict[LinkId, Claim] = field(default_factory=dict)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _wants_place: bool = False
+    _together: Together = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open what this worker's writes share."""
+        self._together = Together(self.db)
 
     async def run(self) -> None:
         """Work until ``stop``; then let running links end and give the others back."""
@@ -105,27 +122,58 @@ class Worker:
     async def _turn(self) -> float:
         """Claim and start what is due; return how many seconds may pass before the next turn."""
         room = self.width - len(self._running)
+        # The end of a run makes place for another one, or for the next link of its account.
+        self._wants_place = room <= 0
         if room <= 0:
             return IDLE_S
-        due_ms = await self.db.aread(sync_run.next_due_ms)
-        if due_ms is None or due_ms > 0:
-            return IDLE_S if due_ms is None else min(IDLE_S, due_ms / 1000)
-        claims = await self.db.awrite(sync_run.claim, limit=room, per_account=self.per_account)
-        for claim in claims:
-            task = asyncio.create_task(self._guarded(claim))
+        taken, due_ms = await self.db.hop(partial(self._take, room))
+        for one in taken:
+            claim = one.claim
+            task = asyncio.create_task(self._guarded(claim, one))
             self._claims[claim.link_id] = claim
             self._running[claim.link_id] = task
             task.add_done_callback(partial(self._ended, claim.link_id))
-        # Due and not given: another node was first, or the account has its share. An ending run wakes us.
-        return 0.0 if claims else _REFUSED_S
+        # Due and not given: another node was first, or the account has its share.
+        self._wants_place = due_ms == 0
+        if due_ms == 0:
+            return 0.0 if len(taken) == room else _REFUSED_S
+        return IDLE_S if due_ms is None else min(IDLE_S, due_ms / 1000)
+
+    def _take(self, room: int) -> tuple[list[_Taken], int | None]:
+        """Claim what is due and read what its runs begin with, in a thread; and when the next one is due."""
+        due_ms = self.db.read(sync_run.next_due_ms)
+        if due_ms is None or due_ms > 0:
+            return [], due_ms
+        claims = self.db.write(sync_run.claim, limit=room, per_account=self.per_account)
+        try:
+            return self.db.read(self._begin_all, claims)
+        except Exception:  # noqa: BLE001 - each run asks for itself, and its error is its own
+            return [_Taken(claim=claim) for claim in claims], 0
+
+    def _begin_all(self, tx: Transaction, claims: Sequence[Claim]) -> tuple[list[_Taken], int | None]:
+        return [self._begin(tx, claim) for claim in claims], sync_run.next_due_ms(tx)
+
+    def _begin(self, tx: Transaction, claim: Claim) -> _Taken:
+        found = sync_run.begin(
+            tx,
+            claim,
+            project_of=lambda name: self.accounts.provider(name).project,
+            instance_id=self.instance_id,
+            limits=self.limits,
+            public_url=self.public_url,
+            now=self.clock(),
+        )
+        if found is None:
+            return _Taken(claim=claim, is_known=True)
+        return _Taken(claim=claim, is_known=True, begun=found[0], ctx=found[1])
 
     def _ended(self, link_id: LinkId, task: asyncio.Task[None]) -> None:
         # Given back, a link can have been claimed again before its old task has quite ended.
         if self._running.get(link_id) is task:
             del self._running[link_id]
             self._claims.pop(link_id, None)
-        # Its account may have another link waiting for the place.
-        self.wakeups.signal()
+        if self._wants_place:
+            self.wakeups.signal()
 
     async def _wait(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -170,25 +218,18 @@ class Worker:
 
     # -- one link -------------------------------------------------------------------------------------
 
-    async def _guarded(self, claim: Claim) -> None:
+    async def _guarded(self, claim: Claim, taken: _Taken | None = None) -> None:
         """Run one link; whatever happens, the worker lives on and the row says when it goes on."""
         run: Run | None = None
         begun: Start | None = None
         try:
-            found = await self.db.aread(
-                sync_run.begin,
-                claim,
-                project_of=lambda name: self.accounts.provider(name).project,
-                instance_id=self.instance_id,
-                limits=self.limits,
-                public_url=self.public_url,
-                now=self.clock(),
-            )
-            if found is None:
+            if taken is None or not taken.is_known:
+                taken = await self.db.aread(self._begin, claim)
+            if taken.begun is None or taken.ctx is None:
                 await self.db.awrite(sync_run.release_idle, claim)
                 return
-            begun, ctx, may_trip = found
-            run = await self._prepare(begun, ctx, may_trip=may_trip)
+            begun = taken.begun
+            run = await self._prepare(begun, taken.ctx)
             if wanted_calendars.is_wanted(run.calendar_id):
                 await self._make_calendar(run)
                 return
@@ -206,18 +247,18 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - one link's trouble never stops the worker
             await self._failed(claim, begun, run.ctx if run else None, error)
 
-    async def _prepare(self, begun: Start, ctx: RunContext, *, may_trip: bool) -> Run:
+    async def _prepare(self, begun: Start, ctx: RunContext) -> Run:
         provider = self.accounts.provider(begun.link.provider)
         account = await self.accounts.open(begun.account)
         return Run(
             db=self.db,
+            together=self._together,
             ctx=ctx,
             begun=begun,
             provider=provider,
             account=account,
             clock=self.clock,
             width=self.writes_at_once,
-            may_trip=may_trip,
         )
 
     async def _make_calendar(self, run: Run) -> None:
@@ -236,18 +277,44 @@ class Worker:
             await watch.keep(run, callback_url=self.callback_url)
 
     async def _finish(self, run: Run) -> None:
-        next_pull = run.link.pull_at_ms
         if self._claims.get(run.link.id) is run.ctx.claim:
             del self._claims[run.link.id]  # about to be given back: there is nothing to renew
-        if run.begun.must_pull:
-            rhythm = self.poll_beside_channel_s if run.begun.has_watch else self.poll_s
-            next_pull = run.begun.now_ms + int(rhythm * 1000 * self.spread.uniform(0.9, 1.1))
-        is_ours = await self.db.awrite(
-            sync_run.finish, run.ctx, begun=run.begun, next_pull_ms=next_pull, now=self.clock()
+        next_pull, more = self._next_pull_ms(run.begun), {}
+        if run.cursor is not None:
+            more["cursor"] = run.cursor
+        if run.unrecorded is not None:
+            has_ended = await self._together.write(
+                sync_record.record_and_finish,
+                run.ctx,
+                run.unrecorded.done,
+                values=run.unrecorded.values,
+                begun=run.begun,
+                next_pull_ms=next_pull,
+                now=self.clock(),
+                more=more,
+            )
+            if has_ended:
+                self._done(run)
+                return
+            self._claims[run.link.id] = run.ctx.claim
+            await again(run, has_dirty=True)
+        is_ours = await self._together.write(
+            sync_run.finish, run.ctx, begun=run.begun, next_pull_ms=next_pull, now=self.clock(), more=more
         )
         if not is_ours:
-            _log.info("run.abandoned", link=run.link.id)
-        elif run.ctx.counts:
+            raise LeaseLost
+        self._done(run)
+
+    def _next_pull_ms(self, begun: Start) -> int:
+        if not begun.must_pull:
+            return begun.link.pull_at_ms
+        rhythm_s = self.poll_beside_channel_s if begun.has_watch else self.poll_s
+        next_ms = begun.now_ms + int(rhythm_s * 1000 * self.spread.uniform(0.9, 1.1))
+        # What is due within one second is claimed and finished together.
+        return next_ms + -next_ms % 1000 if rhythm_s >= _COARSE_S else next_ms
+
+    def _done(self, run: Run) -> None:
+        if run.ctx.counts:
             _log.debug("run.done", link=run.link.uuid, **run.ctx.counts)
 
     async def _give_back(self, claim: Claim, run: Run | None) -> None:
