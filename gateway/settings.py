@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     account_links: int = Field(4, ge=1, le=100, description="Links of one account that run at once.")
     account_writes: int = Field(4, ge=1, le=50, description="Writes of one link that are under way at once.")
     account_requests_per_minute: float = Field(
-        550.0, gt=0, description="Requests that one account may cost a minute (Google allows 600)."
+        575.0, gt=0, description="Requests that one account may cost a minute (Google allows 600)."
     )
     poll_s: float = Field(
         300.0, ge=0.05, description="A provider is asked this often where no push channel tells us, seconds."

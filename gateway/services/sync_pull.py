@@ -45,8 +45,9 @@ def take(tx: Transaction, ctx: RunContext, items: Sequence[Item], *, decide: Dec
     Raises:
         LeaseLost: nothing was changed.
     """
-    held(tx, ctx)
+    # The calendar before its link, as every write here does: no two of them wait for each other.
     object_service.lock(tx, ctx.link.calendar_id)
+    held(tx, ctx)
     taken = Taken()
     aside = {ref for _, ref in sync_log.parked(tx, ctx.link.id, sync_log.THERE)}
     lines: list[dict[str, Any]] = []

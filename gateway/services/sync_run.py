@@ -69,7 +69,8 @@ def claim(tx: Transaction, *, limit: int, per_account: int) -> Claims:
 
 def renew(tx: Transaction, claims: Sequence[Claim]) -> list[Claim]:
     """Prolong leases; return those that were lost."""
-    return [one for one in claims if not link_store.renew(tx, one, lease_ms=LEASE_MS)]
+    in_order = sorted(claims, key=lambda one: one.link_id)
+    return [one for one in in_order if not link_store.renew(tx, one, lease_ms=LEASE_MS)]
 
 
 def claim_one(tx: Transaction, link_id: LinkId, *, is_forced: bool = False) -> Claim | None:

@@ -16,11 +16,13 @@ CLOCK = {
 _SCANNED = 1000  # due links looked at by one claim
 _BOTH = (False, True)
 NOW = {each: text(f"SELECT {CLOCK[each]}") for each in _BOTH}
+_OF_CALENDAR = "FROM link WHERE calendar_id = :calendar_id AND direction <> 'pull'"
 WAKE = {
     each: text(
         f"UPDATE link SET due_at = {'least' if each else 'min'}"  # noqa: S608 - constants
         f"(coalesce(due_at, {CLOCK[each]}), {CLOCK[each]}), wake = wake + 1"
-        " WHERE calendar_id = :calendar_id AND direction <> 'pull'"
+        # Locked by id, as the worker does: in any other order the two could wait for each other.
+        f" WHERE id IN (SELECT id {_OF_CALENDAR}{' ORDER BY id FOR NO KEY UPDATE' if each else ''})"
     )
     for each in _BOTH
 }

@@ -98,7 +98,7 @@ def claim_one(tx: Transaction, link_id: LinkId, *, lease_ms: int, is_forced: boo
 
     ``is_forced`` takes it nevertheless: whoever had it stops at its next step.
     """
-    clock = _CLOCK[tx.is_postgresql]
+    clock = statements.CLOCK[tx.is_postgresql]
     free = "" if is_forced else f" AND (lease_until IS NULL OR lease_until < {clock})"
     row = tx.execute(
         text(
@@ -156,6 +156,7 @@ def release_all(tx: Transaction, claims: Iterable[Claim]) -> None:
             text(f"UPDATE link SET lease_until = NULL, due_at = {clock} WHERE id = :id AND token = :token"),  # noqa: S608 - constants
             {"id": held.link_id, "token": held.token},
         )
+    tx.hint_work()
 
 
 def sweep(tx: Transaction) -> int:
@@ -165,7 +166,9 @@ def sweep(tx: Transaction) -> int:
         text(
             f"UPDATE link SET due_at = {clock} WHERE is_runnable AND lease_until IS NULL"  # noqa: S608 - constants
             f" AND (due_at IS NULL OR due_at > {clock}) AND direction <> 'pull'"
-            " AND pushed_seq < (SELECT seq FROM calendar WHERE calendar.id = link.calendar_id)"
+            " AND id IN (SELECT link.id FROM link JOIN calendar ON calendar.id = link.calendar_id"
+            " WHERE pushed_seq < seq AND is_runnable AND lease_until IS NULL"
+            f"{' ORDER BY link.id FOR NO KEY UPDATE OF link SKIP LOCKED' if tx.is_postgresql else ''})"
         )
     )
     count: int = swept.rowcount

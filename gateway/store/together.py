@@ -25,6 +25,7 @@ MOST = 8  # uses of one transaction: SQLite's one writer must not be kept from o
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
+    order: int
     use_case: Callable[[Transaction], Any]
     context: contextvars.Context
     answer: asyncio.Future[Any]
@@ -43,12 +44,22 @@ class Together:
         self._guard = Lock()
 
     async def write(
-        self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        order: int,
+        use_case: Callable[Concatenate[Transaction, P], R],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R:
-        """Run a writing use case, in one transaction with others that wait; see ``Database.awrite``."""
+        """Run a writing use case, in one transaction with others that wait; see ``Database.awrite``.
+
+        ``order``: the id of the row that it locks. All processes lock rows in this order, so that no two
+        transactions wait for each other.
+        """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[R] = loop.create_future()
         part = _Part(
+            order=order,
             use_case=lambda tx: use_case(tx, *args, **kwargs),
             context=contextvars.copy_context(),
             answer=answer,
@@ -69,6 +80,7 @@ class Together:
                 if not parts:
                     self._is_working = False
                     return
+            parts.sort(key=lambda part: part.order)
             outcomes = self._outcomes(parts)
             if loop.is_closed():
                 continue

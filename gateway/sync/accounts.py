@@ -21,7 +21,7 @@ from gateway.providers.registry import Registry, configuration
 from gateway.services import Database, Sealer, account_tokens, budgets
 
 _PATIENCE_S = 5.0
-_DRAWN = 20
+_DRAWN = 10
 _LOCK_POLL_S = 0.1
 _LOCK_PATIENCE_S = 60.0
 
@@ -72,7 +72,7 @@ class Accounts:
     sealer: Sealer
     clock: Callable[[], datetime]
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    requests_per_minute: float = 550.0
+    requests_per_minute: float = 575.0
     timeout_s: float = 60.0
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _sessions: dict[str, aiohttp.ClientSession] = field(default_factory=dict)

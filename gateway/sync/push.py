@@ -106,7 +106,7 @@ async def _all(run: Run, step: Step, after: int | str, *, may_wait: bool = False
             return False
         if done or chunk.examined:
             has_dirty = await run.together.write(
-                sync_record.record, run.ctx, done, now=run.clock(), values=values
+                run.link.id, sync_record.record, run.ctx, done, now=run.clock(), values=values
             )
         if error is not None:
             raise error
@@ -125,9 +125,11 @@ def _went_well(done: Sequence[Done]) -> bool:
 async def _plan(run: Run, step: Step, after: int | str) -> Chunk:
     now = run.clock()
     if step is Step.CHANGES:
-        return await run.together.write(sync_push.plan_changes, run.ctx, after_seq=int(after), now=now)
+        return await run.together.write(
+            run.link.id, sync_push.plan_changes, run.ctx, after_seq=int(after), now=now
+        )
     plan = sync_push.plan_dirty if step is Step.DIRTY else sync_push.plan_compare
-    return await run.together.write(plan, run.ctx, after_uid=str(after), now=now)
+    return await run.together.write(run.link.id, plan, run.ctx, after_uid=str(after), now=now)
 
 
 async def _send(run: Run, chunk: Chunk) -> tuple[list[Done], ProviderError | None]:

@@ -284,6 +284,7 @@ class Worker:
             more["cursor"] = run.cursor
         if run.unrecorded is not None:
             has_ended = await self._together.write(
+                run.link.id,
                 sync_record.record_and_finish,
                 run.ctx,
                 run.unrecorded.done,
@@ -299,7 +300,13 @@ class Worker:
             self._claims[run.link.id] = run.ctx.claim
             await again(run, has_dirty=True)
         is_ours = await self._together.write(
-            sync_run.finish, run.ctx, begun=run.begun, next_pull_ms=next_pull, now=self.clock(), more=more
+            run.link.id,
+            sync_run.finish,
+            run.ctx,
+            begun=run.begun,
+            next_pull_ms=next_pull,
+            now=self.clock(),
+            more=more,
         )
         if not is_ours:
             raise LeaseLost
@@ -349,6 +356,7 @@ class Worker:
                 await self._stop_account(begun.account.id, error, found)
         except Exception:  # noqa: BLE001 - the lease ends by itself and the link is claimed again
             _log.exception("run.not_recorded", link=claim.link_id)
+        self.wakeups.signal()  # it may be tried again sooner than the worker would look
 
     async def _stop_account(self, account_id: AccountId, error: Exception, found: Verdict) -> None:
         if found.account_state is None:

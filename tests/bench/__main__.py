@@ -272,7 +272,7 @@ def main() -> int:
     machine = probe() | {"python": platform.python_version(), "release": _release(), "seed": SEED}
     with tempfile.TemporaryDirectory() as directory:
         figures = Bench(Path(directory), size, say).run()
-    figures += bench_engine.measure(bench_engine.QUICK if chosen.quick else bench_engine.Size(), say)
+    figures += bench_engine.measure(say, is_quick=chosen.quick)
     caldav_size = bench_caldav.QUICK if chosen.quick else bench_caldav.Size()
     figures += bench_caldav.measure(caldav_size, say, is_postgresql=chosen.postgresql)
     print(f"machine: {json.dumps(machine)}")

@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from tests.bench import bench_nodes, bench_quota
 from tests.bench.engine_world import EngineWorld, engine_world, program
 from tests.bench.figures import Figure, percentile, summary
-from tests.bench.lab_process import LabProcess, cpu_s, lab_process
+from tests.bench.journal import Written, check_copies, latencies
+from tests.bench.lab_process import cpu_s, lab_process
 from tests.e2e.google_world import environ
 
 _OPEN = {"user_per_minute": 1e6, "project_per_minute": 1e6, "page_cap": 250, "empty_page_chance": 0.0}
@@ -34,16 +35,6 @@ class Size:
 
 QUICK = Size(accounts=5, rate=40.0, seconds=3.0)
 _EACH = 3  # objects of a room that change in turn
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """One committed change: the ``number``-th version of ``uid``."""
-
-    number: int
-    room: int
-    uid: str
-    at_s: float
 
 
 def changes_visible(size: Size) -> list[Figure]:
@@ -102,47 +93,19 @@ def write_steadily(world: EngineWorld, size: Size) -> list[Written]:
     return written
 
 
-def latencies(written: list[Written], calls: list[dict[str, Any]]) -> list[float]:
-    """Return milliseconds from each commit until that version of its object, or a later one, was there."""
-    arrived: dict[int, list[tuple[int, float]]] = {}
-    uid_of = {one.number: one.uid for one in written}
-    for call in calls:
-        title = (call["body"] or {}).get("summary", "") if isinstance(call["body"], dict) else ""
-        if call["method"] in {"POST", "PATCH"} and call["status"] == 200 and title.startswith("change "):
-            arrived.setdefault(hash(uid_of[int(title[7:])]), []).append((int(title[7:]), call["at_s"]))
-    spans = []
-    for one in written:
-        later = [at_s for number, at_s in arrived.get(hash(one.uid), []) if number >= one.number]
-        if not later:
-            raise RuntimeError(f"change {one.number} never arrived")
-        spans.append((min(later) - one.at_s) * 1000)
-    return spans
+ROWS: dict[str, Callable[[bool], list[Figure]]] = {
+    "visible": lambda is_quick: changes_visible(QUICK if is_quick else Size()),
+    "quota": lambda is_quick: bench_quota.first_sync(bench_quota.QUICK if is_quick else bench_quota.Size()),
+    "nodes": lambda is_quick: bench_nodes.two_workers(bench_nodes.QUICK if is_quick else bench_nodes.Size()),
+}
 
 
-def check_copies(lab: LabProcess, written: list[Written]) -> None:
-    """Make sure that the last version of each object is there once, and that nothing else is."""
-    expected = sorted({one.uid: f"change {one.number}" for one in written}.values())
-    found = sorted(
-        event.get("summary", "")
-        for calendar in lab.control("GET", "google/dump")["calendars"]
-        for event in calendar["events"]
-        if event.get("status") != "cancelled"
-    )
-    if found != expected:
-        raise RuntimeError(f"{len(found)} copies instead of {len(expected)}, or other ones")
-    if lab.control("GET", "outbox")["entries"] or lab.control("GET", "violations")["violations"]:
-        raise RuntimeError("somebody was mailed, or Google's description was broken")
-
-
-ROWS: dict[str, Callable[[Size], list[Figure]]] = {"visible": changes_visible}
-
-
-def measure(size: Size, say: Callable[[str], None]) -> list[Figure]:
+def measure(say: Callable[[str], None], *, is_quick: bool) -> list[Figure]:
     """Measure every row."""
     figures = []
     for name, row in ROWS.items():
         say(f"engine: {name}")
-        figures += row(size)
+        figures += row(is_quick)
     return figures
 
 
@@ -154,7 +117,7 @@ def main() -> None:
     given = parser.parse_args()
     for name, row in ROWS.items():
         if given.only in {None, name}:
-            for one in row(QUICK if given.quick else Size()):
+            for one in row(given.quick):
                 word = {True: "ok", False: "BELOW", None: ""}[one.is_met]
                 print(
                     f"{one.name:<60}{one.value:>10.2f} {one.unit}  {one.line or ''} {word} {one.detail or ''}"

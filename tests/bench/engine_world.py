@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gateway.domain.link_model import Account, Direction, Link
+from gateway.domain.link_model import Account, Direction, Link, LinkId
 from gateway.domain.model import Calendar, ResourceKind
 from gateway.providers.contract import Use
 from gateway.services import Database, Sealer, links, objects, principals, resources, startup
@@ -27,6 +27,7 @@ from gateway.services.prepare import Prepared, prepare
 from gateway.settings import Settings
 from gateway.store import calendars as calendar_store
 from gateway.store import links as link_store
+from gateway.store import migrate
 from gateway.sync.engine import Engine, open_engine
 from tests.conftest import ROOT, Cli
 from tests.contract.lab.lab_client import REDIRECT, LabClient, _query
@@ -98,16 +99,22 @@ class EngineWorld:
 
     async def google_rooms(self, lab: LabClient, emails: Sequence[str], *, each: int = 1) -> None:
         """Connect accounts of the laboratory through their consent pages, each with rooms of its own."""
+        for email in emails:
+            login = email.partition("@")[0]
+            await self.google_account(
+                lab, email, *(self.add_resource(f"{login}-{number}") for number in range(each))
+            )
+
+    async def google_account(self, lab: LabClient, email: str, *calendars: Calendar, **settings: Any) -> None:
+        """Connect one account and link calendars to ones of its own there."""
         environment = environ(lab.base)
         async with open_engine(
             self.db, self.settings, self.sealer, clock=utc_now, environ=environment
         ) as engine:
-            for email in emails:
-                account = await _connect(engine, lab, email, self.person(email.partition("@")[0]).id)
-                for number in range(each):
-                    calendar = self.add_resource(f"{email.partition('@')[0]}-{number}")
-                    row = await engine.connector.dedicated_calendar(account, calendar)
-                    self.link(calendar, account, row)
+            account = await _connect(engine, lab, email, self.person(email.partition("@")[0]).id)
+            for calendar in calendars:
+                row = await engine.connector.dedicated_calendar(account, calendar)
+                self.link(calendar, account, row, **settings)
 
     def prepared(self, room: Room, uid: str, title: str) -> Prepared:
         """Return an event ready to be stored, so that storing it is all that the writer's turn costs."""
@@ -121,11 +128,11 @@ class EngineWorld:
         )  # fmt: skip
         return time.time()
 
-    def wait_until_idle(self, *, timeout_s: float = 120.0) -> None:
-        """Wait until every link has done what there is to do; asks seldom."""
+    def wait_until_idle(self, *, timeout_s: float = 120.0, only: LinkId | None = None) -> None:
+        """Wait until every link, or one, has done what there is to do; asks seldom."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
-            found = self.db.read(link_store.listing)
+            found = [one for one in self.db.read(link_store.listing) if only in {None, one.id}]
             behind = self.db.read(link_store.behind, [one.id for one in found])
             troubled = [one.error for one in found if one.error]
             if troubled:
@@ -151,6 +158,7 @@ def engine_world(directory: Path, variables: Mapping[str, str], **settings: Any)
     chosen = Settings(data=directory / "data", **settings)
     db = startup.open_database(chosen)
     try:
+        migrate.upgrade(db, now=utc_now())
         sealer = startup.ready_database(db, chosen, now=utc_now())
         startup.open_instance_id(db, chosen)
         yield EngineWorld(settings=chosen, db=db, sealer=sealer, variables=variables)
@@ -161,6 +169,7 @@ def engine_world(directory: Path, variables: Mapping[str, str], **settings: Any)
 @contextmanager
 def program(world: EngineWorld, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a Python program of ours on an instance; an end before its time is an error."""
+    world.settings.data.mkdir(exist_ok=True)
     log = world.settings.data / f"program-{time.monotonic_ns()}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(

@@ -67,6 +67,7 @@ class Settings:
     # Quotas; 0 turns one off
     user_per_minute: float = _switch(600.0, "official", "requests per account and minute")
     project_per_minute: float = _switch(10_000.0, "official", "requests per client project and minute")
+    quota_speed: float = _switch(1.0, "lab", "how many times faster Google's quotas refill, for short trials")
     quota_status: int = _switch(403, "official", "403 or 429 for an empty bucket")
     calendar_writes_burst: float = _switch(0.0, "official", "writes to one calendar in a burst")
     calendar_writes_per_s: float = _switch(5.0, "assumption", "refill of that burst")

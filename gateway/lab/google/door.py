@@ -115,7 +115,8 @@ class CalendarDoor:
             (f"project {project}", "rateLimitExceeded", settings.project_per_minute),
             (f"user {project} {user}", "userRateLimitExceeded", settings.user_per_minute),
         ):
-            if not lab.buckets.take(name, capacity=limit, per_s=limit / 60, now_s=now_s):
+            per_s = limit / 60 * settings.quota_speed
+            if not lab.buckets.take(name, capacity=limit, per_s=per_s, now_s=now_s):
                 raise Refusal(settings.quota_status, reason, "Rate Limit Exceeded", domain="usageLimits")
         if call.verb in _WRITES and (calendar_id := call.path_args.get("calendarId")):
             name = f"calendar {self.google.resolve(call, calendar_id)}"
