@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import bench_nodes, bench_quota
+from tests.bench import bench_idle, bench_nodes, bench_quota
 from tests.bench.engine_world import EngineWorld, engine_world, program
 from tests.bench.figures import Figure, percentile, summary
 from tests.bench.journal import Written, check_copies, latencies
@@ -96,6 +96,7 @@ def write_steadily(world: EngineWorld, size: Size) -> list[Written]:
 ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "visible": lambda is_quick: changes_visible(QUICK if is_quick else Size()),
     "quota": lambda is_quick: bench_quota.first_sync(bench_quota.QUICK if is_quick else bench_quota.Size()),
+    "idle": lambda is_quick: bench_idle.idle_links(bench_idle.QUICK if is_quick else bench_idle.Size()),
     "nodes": lambda is_quick: bench_nodes.two_workers(bench_nodes.QUICK if is_quick else bench_nodes.Size()),
 }
 
