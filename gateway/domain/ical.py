@@ -32,7 +32,7 @@ __all__ = [
     "split_import",
 ]
 
-SUPPORTED_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
+SUPPORTED_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL", "VAVAILABILITY")
 MAX_OVERRIDES = 5000
 MAX_RULES = 100
 _KEPT_BYTES = 8192
@@ -49,7 +49,7 @@ class ParsedObject:
     what each TZID means in this object.
 
     Attributes:
-        component: VEVENT, VTODO or VJOURNAL.
+        component: VEVENT, VTODO, VJOURNAL or VAVAILABILITY.
         components: every component with the UID, the master first.
         master: the component without RECURRENCE-ID; None where there are only overrides.
         overrides: the components with RECURRENCE-ID, in the order of the file.

@@ -20,6 +20,10 @@ ObjectId = NewType("ObjectId", int)
 FeedId = NewType("FeedId", int)
 
 
+# What a calendar takes unless it was made for less (RFC 4791 §5.2.3).
+COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL", "VAVAILABILITY")
+
+
 class Level(enum.IntEnum):
     """What a grant allows; a higher level includes the lower ones (rules.md)."""
 
@@ -187,7 +191,7 @@ class Calendar:
     min_seq: int
     max_duration_s: int
     index: Window
-    components: tuple[str, ...] = ("VEVENT", "VTODO", "VJOURNAL")
+    components: tuple[str, ...] = COMPONENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from gateway.domain.model import (
     to_epoch_s,
 )
 from gateway.domain.projection import Stamp, View
-from gateway.services import occurrence_index
+from gateway.services import occurrence_index, vavailability
 from gateway.settings import Settings
 from gateway.store import calendars as calendar_store
 from gateway.store import changes as change_store
@@ -144,6 +144,7 @@ def render_freebusy(tx: Transaction, scene: Scene, *, now: datetime) -> Rendered
     periods: list[tuple[datetime, datetime, Busy]] = []
     for calendar in scene.calendars:
         periods += occurrence_index.busy_periods(tx, calendar, scene.window, now=now)
+        periods += vavailability.busy_periods(tx, calendar, scene.window)
     body = vfreebusy(scene.window, periods, uid=scene.feed.uuid, dtstamp=changed, method_publish=True)
     return RenderedFace(body=body, changed_at_utc=changed)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from gateway.domain import vavailability
 from gateway.domain.errors import InvalidCalendarObject, UnsupportedComponent
 from gateway.domain.ical import ParsedObject, parse_object
 from gateway.domain.model import Calendar, CalendarObject, ObjectKind, Window, to_epoch_s
@@ -93,6 +94,8 @@ def prepare_parsed(
         raise UnsupportedComponent(parsed.component, calendar.components)
     if len(parsed.uid.encode()) > MAX_UID_BYTES:
         raise InvalidCalendarObject(f"the UID is longer than {MAX_UID_BYTES} octets", property_name="UID")
+    if parsed.component == vavailability.NAME:
+        vavailability.availabilities(parsed.ical, zone=ZoneInfo(calendar.resource.zone))
     kind = kind or _kind(parsed, limits)
     expires = (expires_at_utc or now + limits.hold) if kind is ObjectKind.HOLD else None
     return Prepared(
@@ -155,6 +158,9 @@ def _kind(parsed: ParsedObject, limits: Limits) -> ObjectKind:
 
 
 def _expand(parsed: ParsedObject, calendar: Calendar, max_instances: int) -> Expansion:
+    if parsed.component == vavailability.NAME:
+        # It takes no time by itself: free/busy asks it, and the index has nothing of it.
+        return Expansion(occurrences=(), first_start=None, last_end=None)
     window = calendar.index if is_recurring(parsed) else _ALL_TIME
     return expand(parsed, zone=ZoneInfo(calendar.resource.zone), window=window, limit=max_instances)
 

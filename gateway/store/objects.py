@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, union_all, update
+from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, text, union_all, update
 
 from gateway.domain.model import (
     CalendarId,
@@ -158,6 +158,16 @@ def every(
         .limit(limit)
     )
     return [object_from_row(row) for row in tx.execute(query)]
+
+
+def availabilities(tx: Transaction, calendar_id: CalendarId) -> list[CalendarObject]:
+    """Return the VAVAILABILITY objects of a calendar, by id; their own index finds them."""
+    query = select(calendar_object).where(
+        calendar_object.c.calendar_id == calendar_id,
+        # In the words of the partial index: a bound value would not use it.
+        text("calendar_object.component = 'VAVAILABILITY'"),
+    )
+    return [object_from_row(row) for row in tx.execute(query.order_by(calendar_object.c.id))]
 
 
 def recurring_in(tx: Transaction, calendar_id: CalendarId, window: Window) -> list[CalendarObject]:

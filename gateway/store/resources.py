@@ -10,6 +10,7 @@ from uuid import uuid4
 from sqlalchemy import Select, delete, insert, select, text, update
 
 from gateway.domain.model import (
+    COMPONENTS,
     CalendarId,
     PrincipalId,
     Resource,
@@ -67,7 +68,7 @@ def add(
             seq=0,
             min_seq=0,
             max_duration_s=0,
-            components="VEVENT,VTODO,VJOURNAL",
+            components=",".join(COMPONENTS),
             index_from=to_epoch_s(horizon.start),
             index_to=to_epoch_s(horizon.end),
         )

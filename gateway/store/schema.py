@@ -243,6 +243,12 @@ calendar_object = Table(
         postgresql_where=text("classification > 0"),
     ),
     Index(
+        "ix_calendar_object_availability",
+        "calendar_id",
+        sqlite_where=text("component = 'VAVAILABILITY'"),
+        postgresql_where=text("component = 'VAVAILABILITY'"),
+    ),
+    Index(
         "ix_calendar_object_open",
         "calendar_id",
         "last_end",

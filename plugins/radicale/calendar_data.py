@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 
+from gateway.domain import vavailability
 from gateway.domain.content_lines import fold
 from gateway.domain.errors import TooManyInstances
 from gateway.domain.ical import ParsedObject, parse_object
@@ -110,6 +111,8 @@ class CalendarData:
     def _expanded(self, ical: bytes, window: Window) -> bytes:
         """Return the instances in the window as components of their own, in UTC (RFC 4791 §9.6.5)."""
         root = read_tree(_Bytes(ical))
+        if any(child.name == vavailability.NAME for child in root.children):
+            return ical  # it has parts and no instances
         single = single_event(root, ical, self.zone)
         if single is not None:
             self.written += 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 
+from gateway.domain import vavailability
 from gateway.domain.errors import TooManyInstances
 from gateway.domain.ical import ParsedObject, parse_object
 from gateway.domain.line_tree import LineComponent, parameter, read_tree, split
@@ -70,9 +71,18 @@ def in_range(subject: Subject, tree: LineComponent, wanted: TimeRange, parent: L
         return _rings_in(subject, tree, window, parent)
     if tree.name == "VTODO":
         return _task_in(subject, tree, window)
+    if tree.name == vavailability.NAME:
+        return _availability_in(subject, tree, window)
     if tree.name not in _RECURRING or (tree.name == "VJOURNAL" and tree.first("DTSTART") is None):
         return False
     return _any_instance(subject, tree, window, lambda _one: True)
+
+
+def _availability_in(subject: Subject, tree: LineComponent, window: Window) -> bool:
+    """Return whether the span of a VAVAILABILITY meets a range (RFC 7953 §7.2.2)."""
+    trees = [child for child in subject.tree.children if child.name == vavailability.NAME]
+    found = vavailability.availabilities(subject.ical, zone=subject.zone)
+    return any(one.meets(window) for one, lines in zip(found, trees, strict=True) if lines is tree)
 
 
 def _any_instance(subject: Subject, tree: LineComponent, window: Window, fits: _Test) -> bool:

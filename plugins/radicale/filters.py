@@ -16,7 +16,7 @@ _KNOWN_CHILDREN = {
     "param-filter": {"is-not-defined", "text-match"},
 }
 _MAX_PARTS = 200
-WITH_TIME = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM"})
+WITH_TIME = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM", "VAVAILABILITY"})
 
 
 @dataclass(frozen=True, slots=True)

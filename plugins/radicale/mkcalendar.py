@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 
 from gateway.domain.errors import AlreadyExists, GatewayError
+from gateway.domain.model import COMPONENTS
 from gateway.services import Transaction, access, calendar_properties, resources
 from gateway.services.calendars import set_components
 from plugins.radicale import settable, zones
@@ -16,7 +17,6 @@ from plugins.radicale.proppatch import Changes, as_xml, is_protected, plain_fiel
 from plugins.radicale.requests import Request
 from plugins.radicale.session import FACE
 
-_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
 _SET = caldav("supported-calendar-component-set")
 _TYPE = dav("resourcetype")
 
@@ -85,12 +85,12 @@ def _wanted(request: Request) -> Changes:
 
 def _components(node: ET.Element | None) -> tuple[str, ...]:
     if node is None:
-        return _COMPONENTS
+        return COMPONENTS
     names = [(child.get("name") or "").upper() for child in node]
-    kept = tuple(name for name in _COMPONENTS if name in names)
+    kept = tuple(name for name in COMPONENTS if name in names)
     if not kept:
         raise _Refused(
-            [_SET], f"A calendar takes {', '.join(_COMPONENTS)}.", "<C:supported-calendar-component/>"
+            [_SET], f"A calendar takes {', '.join(COMPONENTS)}.", "<C:supported-calendar-component/>"
         )
     return kept
 

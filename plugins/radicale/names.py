@@ -65,10 +65,10 @@ def xml_of(node: ET.Element) -> str:
             declared += f" xmlns:a{number}={quoteattr(match[1])}"
             name = f"a{number}:{match[2]}"
         attributes.append(f" {name}={quoteattr(_ILLEGAL.sub('', value))}")
-    inner = _exact(node.text) + "".join(xml_of(child) + _exact(child.tail) for child in node)
+    inner = exact(node.text) + "".join(xml_of(child) + exact(child.tail) for child in node)
     return f"<{qualified}{declared}{''.join(attributes)}>{inner}</{qualified}>"
 
 
-def _exact(value: str | None) -> str:
-    # A bare CR would not survive an XML parser.
+def exact(value: str | None) -> str:
+    """Return character data that survives an XML parser, carriage returns included."""
     return text(value or "").replace("\r", "&#13;")

@@ -14,7 +14,15 @@ from gateway.domain.errors import InvalidInput
 from gateway.services import Transaction, access, calendar_properties, person_properties, resources
 from gateway.services.access import HomeEntry
 from gateway.services.person_properties import TooMuchToKeep
-from plugins.radicale import multistatus, object_properties, preferences, properties, settable, zones
+from plugins.radicale import (
+    home_availability,
+    multistatus,
+    object_properties,
+    preferences,
+    properties,
+    settable,
+    zones,
+)
 from plugins.radicale.names import CALDAV, DAV, dav, element, xml_of
 from plugins.radicale.problems import Answer, Problem, forbidden, not_found
 from plugins.radicale.properties import COLOR, DESCRIPTION, DISPLAY_NAME
@@ -41,7 +49,12 @@ def handle(request: Request) -> Answer:
         return _refuse(request, changes, dict.fromkeys(changes, _PROTECTED))
     request.check_home()
     if target.slug is None:
-        refused = {name: _PROTECTED for name in changes if _is_live(name, properties.HOME)}
+        refused = {
+            name: _PROTECTED
+            for name in changes
+            if name not in home_availability.NAMES and _is_live(name, properties.HOME)
+        }
+        refused |= _told(home_availability.refused(changes))
         return _write(request, changes, refused, _store_home)
     with request.session.reading():
         request.entry()
@@ -49,8 +62,7 @@ def handle(request: Request) -> Answer:
         live = {name: _PROTECTED for name in changes if _is_live(name, object_properties.NAMES)}
         return _write(request, changes, live, _store_object)
     refused = {name: _PROTECTED for name in changes if is_protected(name)}
-    for name, (status, condition) in settable.refused(changes).items():
-        refused[name] = (status, f"<D:error>{condition}</D:error>" if condition else "")
+    refused |= _told(settable.refused(changes))
     return _write(request, changes, refused, _store_calendar)
 
 
@@ -59,6 +71,14 @@ def is_protected(name: str) -> bool:
     return (
         name not in properties.PERSONAL and name not in settable.NAMES and _is_live(name, properties.CALENDAR)
     )
+
+
+def _told(refused: Statuses) -> Statuses:
+    """Return statuses with their preconditions inside of error elements."""
+    return {
+        name: (status, f"<D:error>{condition}</D:error>" if condition else "")
+        for name, (status, condition) in refused.items()
+    }
 
 
 def _is_live(name: str, known: Container[str]) -> bool:
@@ -130,7 +150,8 @@ def _kept(changes: Changes) -> dict[str, str | None]:
 
 
 def _store_home(tx: Transaction, request: Request, changes: Changes) -> None:
-    person_properties.change_home(tx, request.principal, _kept(changes))
+    kept = _kept(changes) | home_availability.kept(changes)
+    person_properties.change_home(tx, request.principal, kept, large=home_availability.NAMES)
 
 
 def _store_object(tx: Transaction, request: Request, changes: Changes) -> None:

@@ -192,7 +192,17 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("5.1", "timezone-service-set", "no service of zones is run here, and none is claimed"),
         Line("5.2", "calendar-timezone-id"),
     ),
-    "RFC 7953": (Line("3", "VAVAILABILITY and AVAILABLE", "not offered"),),
+    "RFC 7953": (
+        Line("3.1", "VAVAILABILITY with AVAILABLE parts, their rules and overrides, is understood"),
+        Line("3.2", "BUSYTYPE, PRIORITY and the rest are kept as sent"),
+        Line("4", "all time of an availability but its available parts is busy"),
+        Line("4 priority", "of several the one of higher priority decides"),
+        Line("7.2.2", "VAVAILABILITY objects in calendars, found by component and by time range"),
+        Line("7.2.3", "free-busy-query counts them"),
+        Line(
+            "7.2.4", "calendar-availability, on the home (there is no inbox); it counts on her own schedule"
+        ),
+    ),
     "RFC 8144": (
         Line("2.1", "return=minimal on PROPFIND and REPORT, and Brief"),
         Line("2.2", "return=minimal on PROPPATCH, MKCALENDAR and MKCOL"),

@@ -21,7 +21,7 @@ def test_tsdav_finds_writes_queries_and_follows(sqlite_world: Any) -> None:
     steps = {one["step"]: one["found"] for one in map(json.loads, ended.stdout.splitlines())}
     listed = steps.pop("calendars")
     assert {name for name, _, _ in listed} == {"Free", "Room"}
-    assert all(components == ["VEVENT", "VTODO", "VJOURNAL"] for _, components, _ in listed)
+    assert all(components == ["VEVENT", "VTODO", "VJOURNAL", "VAVAILABILITY"] for _, components, _ in listed)
     assert all({"calendarQuery", "calendarMultiget", "syncCollection"} <= set(one) for _, _, one in listed)
     assert steps == {
         "created": [201, 201, 412],  # it sends If-None-Match: *

@@ -16,7 +16,10 @@ from defusedxml.ElementTree import ParseError, fromstring
 from gateway.domain.model import Principal
 
 MOUNT = "/dav"
-DAV_HEADER = "1, 3, access-control, calendar-access, extended-mkcol, calendarserver-principal-search"
+DAV_HEADER = (
+    "1, 3, access-control, calendar-access, calendar-availability, extended-mkcol,"
+    " calendarserver-principal-search"
+)
 ALLOW = "OPTIONS, GET, HEAD, PUT, POST, DELETE, COPY, MOVE, PROPFIND, PROPPATCH, REPORT, MKCALENDAR, MKCOL"
 WELL_KNOWN = ("/.well-known/caldav", "/.well-known/caldav/")
 # Where clients look for a principal before or instead of following the redirect.

@@ -110,7 +110,7 @@ def test_live_properties_of_a_calendar(world: Any, event: Any) -> None:
     assert node.findtext(OK + CAL + "max-resource-size") == str(64 * 1024)
     assert "TZID:Europe/Berlin" in node.findtext(OK + CAL + "calendar-timezone", "")
     assert [one.get("name") for one in node.find(OK + CAL + "supported-calendar-component-set")] == [
-        "VEVENT", "VTODO", "VJOURNAL",
+        "VEVENT", "VTODO", "VJOURNAL", "VAVAILABILITY",
     ]  # fmt: skip
     before = node.findtext(OK + "{http://calendarserver.org/ns/}getctag")
     world.bob.put(path + "one.ics", event("one"))
