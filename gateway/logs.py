@@ -22,7 +22,7 @@ _PRIVATE = frozenset(
     {"attendee", "attendees", "authorization", "body", "cookie", "description", "ical", "location"}
     | {"organizer", "password", "secret", "summary", "title", "token"}
 )
-_FEED_SECRET = re.compile(r"(/feeds/)[^/\s\"'?#]+")
+_FEED_SECRET = re.compile(r"(/(?:feeds|invite)/)[^/\s\"'?#]+")
 Event = MutableMapping[str, Any]  # Any: structlog's own type of an event
 
 

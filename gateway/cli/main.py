@@ -13,6 +13,7 @@ import typer
 
 from gateway.cli import (
     account,
+    account_invite,
     conflicts,
     doctor,
     feed,
@@ -51,6 +52,7 @@ app.add_typer(person.app)
 app.add_typer(groups.app)
 app.add_typer(grant.app)
 app.add_typer(feed.app)
+account_invite.register(account.app)
 app.add_typer(account.app)
 for more in (link_add, link_defaults, link_plan, link_remove, link_settings, link_undo):
     more.register(link.app)

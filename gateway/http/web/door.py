@@ -1,4 +1,4 @@
-"""Connect, choose, done; and the page behind a back link. All of it behind sign-in."""
+"""Connect, choose, done; and the page behind a back link: for who signs in, or was invited to connect."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from gateway.domain.link_model import Account, Direction
 from gateway.domain.model import Principal
 from gateway.http.deps import Deps
 from gateway.http.engine_slot import EngineSlot
+from gateway.http.web import invite
+from gateway.http.web.invite import CALLBACK
 from gateway.http.web.pages import check_form, page
+from gateway.http.web.visitor import Visitor, visitor
 from gateway.providers.contract import SignInKind, Use
-from gateway.services import accounts, link_pages, links
+from gateway.services import accounts, invitations, link_pages, links
 from gateway.services.wanted_calendars import is_wanted
 
-CALLBACK = "/connect/callback"
 _FACE = "web"
 
 
@@ -30,6 +32,7 @@ def add(app: web.Application, deps: Deps, slot: EngineSlot) -> None:
     app.router.add_post("/connect/{account}", pages.link)
     app.router.add_get("/connect/{account}/{link}", pages.done)
     app.router.add_get("/o/{resource}/{marker}", pages.back_link)
+    invite.add(app, deps, slot)
 
 
 class _Pages:
@@ -88,21 +91,26 @@ class _Pages:
 
     async def callback(self, request: web.Request) -> web.Response:
         """Take the browser back from the provider."""
-        person = await self._deps.sign_in.basic(request)
+        who = await visitor(request, self._deps)
         try:
             account = await self._slot.get().connector.complete(
-                dict(request.query), actor=person.login, principal_id=person.id
+                dict(request.query), actor=who.person.login, principal_id=who.person.id
             )
         except GatewayError as error:
-            return self._ask(problem=str(error))
+            if who.invitation is None:
+                return self._ask(problem=str(error))
+            await self._deps.db.awrite(invitations.failed, who.invitation, reason=str(error))
+            raise web.HTTPSeeOther(invite.AGAIN) from None
+        if who.invitation is not None:
+            await self._deps.db.awrite(invitations.connected, who.invitation, account_uuid=account.uuid)
         raise web.HTTPSeeOther(f"/connect/{account.uuid}")
 
     # -- choosing -------------------------------------------------------------------------------------
 
     async def choose(self, request: web.Request) -> web.Response:
         """Show the account's calendars and the resources that the person manages."""
-        person = await self._deps.sign_in.basic(request)
-        return await self._choose(person, await self._account(request, person), problem=None)
+        who = await visitor(request, self._deps)
+        return await self._choose(who.person, await self._account(request, who), problem=None)
 
     async def _choose(self, person: Principal, account: Account, *, problem: str | None) -> web.Response:
         db = self._deps.db
@@ -121,9 +129,10 @@ class _Pages:
 
     async def link(self, request: web.Request) -> web.Response:
         """Make the link; its first sync begins at once."""
-        person = await self._deps.sign_in.basic(request)
+        who = await visitor(request, self._deps)
+        person = who.person
         check_form(request, self._deps.settings.base_url)
-        account = await self._account(request, person)
+        account = await self._account(request, who)
         form = await request.post()
         db, connector = self._deps.db, self._slot.get().connector
         try:
@@ -147,8 +156,7 @@ class _Pages:
 
     async def done(self, request: web.Request) -> web.Response:
         """Show how far the first sync has come."""
-        person = await self._deps.sign_in.basic(request)
-        account = await self._account(request, person)
+        account = await self._account(request, await visitor(request, self._deps))
         try:
             shown = await self._deps.db.aread(link_pages.progress, account, request.match_info["link"])
         except NotFound:
@@ -165,9 +173,12 @@ class _Pages:
             account_uuid=account.uuid,
         )
 
-    async def _account(self, request: web.Request, person: Principal) -> Account:
+    async def _account(self, request: web.Request, who: Visitor) -> Account:
+        name = request.match_info["account"]
+        if not who.may_see(name):
+            raise web.HTTPNotFound
         try:
-            return await self._deps.db.aread(link_pages.own_account, person, request.match_info["account"])
+            return await self._deps.db.aread(link_pages.own_account, who.person, name)
         except NotFound:
             raise web.HTTPNotFound from None
 
