@@ -102,7 +102,7 @@ class GoogleWorld(Office):
         return str(made["id"])
 
     async def person_makes_calendar(self, title: str, *, account: str = ADA) -> str:
-        made = await self.lab.control("POST", "google/calendars", account=account, summary=title)
+        made = await self.lab.control("POST", "google/calendars", account=account, summary=title, zone=ZONE)
         return str(made["id"])
 
 
