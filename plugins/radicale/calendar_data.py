@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 from gateway.domain import vavailability
 from gateway.domain.content_lines import fold
@@ -19,7 +19,7 @@ from gateway.domain.zone_book import ObjectTimes, ZoneBook
 from plugins.radicale import zone_references
 from plugins.radicale.names import caldav, text
 from plugins.radicale.problems import Problem
-from plugins.radicale.times import read_window
+from plugins.radicale.times import FIRST, LAST, read_window
 
 _TIMES = frozenset(
     {"DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"}
@@ -140,13 +140,14 @@ class CalendarData:
         trees = by_component(parsed, root)
         # An override counts where it is, and where the rule had placed it.
         near = {id(trees[id(one.component)]) for one in self._instances(parsed, window)}
-        everywhere = Window(start=datetime(1, 1, 3, tzinfo=UTC), end=datetime(9999, 12, 29, tzinfo=UTC))
-        alone = [c for c in parsed.overrides if id(trees[id(c)]) not in near]
-        if alone:
-            bare = _only_overrides(parsed)
-            for one in self._instances(bare, everywhere):
-                moved_from = one.recurrence_id
-                if moved_from is not None and window.start <= moved_from < window.end:
+        if any(id(trees[id(c)]) not in near for c in parsed.overrides):
+            placed: set[datetime | None] = set()
+            if parsed.master is not None:
+                bare = replace(parsed, overrides=(), components=(parsed.master,))
+                placed = {one.recurrence_id for one in self._instances(bare, window)}
+            for one in self._instances(_only_overrides(parsed), Window(start=FIRST, end=LAST)):
+                name = one.recurrence_id
+                if name in placed or (name is not None and window.start <= name < window.end):
                     near.add(id(trees[id(one.component)]))
         dropped = {id(trees[id(c)]) for c in parsed.overrides} - near
         root.children = [child for child in root.children if id(child) not in dropped]

@@ -74,6 +74,7 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("7.6", "partial retrieval of components and properties"),
         Line("7.8", "calendar-query with component, property, parameter, text and time conditions"),
         Line("7.8 errors", "a filter that cannot be answered is refused by the right precondition"),
+        Line("7.8 bounds", "filters and rules cost bounded time and memory, whatever they ask"),
         Line("7.8 hidden", "a filter sees what the person sees, and is no way to search hidden text"),
         Line("7.9", "calendar-multiget; what is missing is 404"),
         Line("7.10", "free-busy-query, merged, with the types of busy time"),
