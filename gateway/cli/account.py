@@ -69,15 +69,15 @@ def connect(
     with op.database() as db:
         owner = db.read(principals.get, person)
         if key_file is not None or subject is not None:
-            found = _by_key(op, db, provider, owner, key_file, subject, _uses(use))
+            found = _by_key(op, db, provider, owner, key_file, subject, uses_of(use))
         else:
             given = {"url": url, "login": login}
 
             async def begin(engine: Engine) -> Account:
                 known = engine.accounts.provider(provider)
                 if account_fields.asks_for_fields(known):
-                    return await account_fields.connect(engine, known, owner, _uses(use), given, os.environ)
-                return await _by_consent(op, engine, provider, owner, _uses(use), via_gateway, port, hint)
+                    return await account_fields.connect(engine, known, owner, uses_of(use), given, os.environ)
+                return await _by_consent(op, engine, provider, owner, uses_of(use), via_gateway, port, hint)
 
             found = with_engine(op, db, begin)
         calendars = db.read(accounts.calendars, found.id)
@@ -87,7 +87,8 @@ def connect(
     op.show(row, f"Connected {found.label}; it has {len(calendars)} calendars. Next: calgate link add")
 
 
-def _uses(text: str) -> frozenset[Any]:  # Any: Use, imported late
+def uses_of(text: str) -> frozenset[Any]:  # Any: Use, imported late
+    """Return what a connection is for, from words by commas; unknown ones end the command."""
     from gateway.providers.contract import Use
 
     try:

@@ -15,6 +15,7 @@ from gateway.cli import (
     account,
     account_invite,
     conflicts,
+    connection,
     doctor,
     feed,
     grant,
@@ -54,6 +55,7 @@ app.add_typer(grant.app)
 app.add_typer(feed.app)
 account_invite.register(account.app)
 app.add_typer(account.app)
+app.add_typer(connection.app)
 for more in (link_add, link_defaults, link_plan, link_remove, link_settings, link_undo):
     more.register(link.app)
 app.add_typer(link.app)

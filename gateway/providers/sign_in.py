@@ -49,6 +49,10 @@ class SignInRequest:
     login_hint: str | None = None
 
 
+SUBJECT = "subject"
+"""The field of an APPLICATION that names the mailbox to act for; every plug-in calls it so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One thing that a person must type or paste for APPLICATION and PASSWORD."""

@@ -98,13 +98,15 @@ def complete(
     *,
     provider: str,
     kind: str,
-    principal_id: PrincipalId,
+    principal_id: PrincipalId | None,
     terms_version: str,
     state: str | None,
     actor: str,
     now: datetime,
 ) -> Account:
     """Store an account that has just signed in, or bring a known one back; its queue is drained at once.
+
+    ``principal_id``: whose it is; None for a mailbox of nobody in particular, a room's.
 
     Raises:
         AlreadyExists: somebody else has connected this account.
@@ -146,7 +148,7 @@ def _insert(
     *,
     provider: str,
     kind: str,
-    principal_id: PrincipalId,
+    principal_id: PrincipalId | None,
     terms_version: str,
     now: datetime,
 ) -> AccountId:
@@ -176,7 +178,7 @@ def _bring_back(
     known: Account,
     signed_in: SignedIn,
     *,
-    principal_id: PrincipalId,
+    principal_id: PrincipalId | None,
     terms_version: str,
     now: datetime,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.store import accounts, key_rotation
+from gateway.store import accounts, connections, key_rotation
 from gateway.store.database import Database
 from gateway.store.sealed import Sealer
 
@@ -18,7 +18,7 @@ def rotate_all(db: Database, sealer: Sealer) -> int:
         CannotOpen: one was sealed with a key that is not given.
     """
     total = 0
-    for rotate in (accounts.rotate, key_rotation.rotate_feeds):
+    for rotate in (accounts.rotate, connections.rotate, key_rotation.rotate_feeds):
         after = 0
         while True:
             last, count = db.write(rotate, sealer, after_id=after, limit=_BATCH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -125,11 +125,14 @@ class Connector:
         fields: Mapping[str, str],
         *,
         kind: SignInKind,
-        principal_id: PrincipalId,
+        principal_id: PrincipalId | None,
         actor: str,
         uses: frozenset[Use] = DEFAULT_USES,
+        subject_prefix: str = "",
     ) -> Account:
         """Connect an account by a key or a password instead of a consent page.
+
+        ``subject_prefix`` keeps it apart from an account of the same mailbox that was connected otherwise.
 
         Raises:
             SignInRefused: the provider does not take it, or a field is missing.
@@ -145,6 +148,7 @@ class Connector:
         signed_in = await asyncio.to_thread(
             provider.sign_in.complete, config, challenge.pending, dict(fields), now=clock()
         )
+        signed_in = replace(signed_in, account_id=f"{subject_prefix}{signed_in.account_id}")
         account = await self.accounts.db.awrite(
             accounts.complete,
             self.accounts.sealer,
