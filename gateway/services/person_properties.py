@@ -24,6 +24,7 @@ MAX_NAME_CHARS = 255
 MAX_VALUE_CHARS = 16 * 1024
 MAX_LARGE_CHARS = 256 * 1024  # calendar data inside a property
 MAX_PROPERTIES = 100
+MAX_ON_OBJECTS = 20_000  # of one person, on all objects together
 
 
 class TooMuchToKeep(InvalidInput):
@@ -66,7 +67,11 @@ def change_object(
     Raises:
         TooMuchToKeep: nothing was changed.
     """
-    check_amount(of_object(tx, object_id, principal.id), changes)
+    have = of_object(tx, object_id, principal.id)
+    check_amount(have, changes)
+    added = tuple(name for name, value in changes.items() if value is not None and name not in have)
+    if added and store.count_on_objects(tx, principal.id) + len(added) > MAX_ON_OBJECTS:
+        raise TooMuchToKeep(added)
     store.change_object(tx, object_id, principal.id, changes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 
 from gateway.domain.model import CalendarId, ObjectId, PrincipalId
 from gateway.store.database import Transaction
@@ -31,6 +31,12 @@ def of_objects(
 def of_object(tx: Transaction, object_id: ObjectId, principal_id: PrincipalId) -> dict[str, str]:
     """Return what a person has set on one object, by property name."""
     return _read(tx, object_property, {"principal_id": principal_id, "object_id": object_id})
+
+
+def count_on_objects(tx: Transaction, principal_id: PrincipalId) -> int:
+    """Return how many properties a person has set on objects altogether."""
+    query = select(func.count()).where(object_property.c.principal_id == principal_id)
+    return int(tx.execute(query).scalar_one())
 
 
 def of_person(tx: Transaction, principal_id: PrincipalId) -> dict[str, str]:

@@ -20,9 +20,9 @@ def privileges(level: Level, *, is_masked: bool = False) -> str:
     return _named(_READ + (_WRITE if level >= Level.WRITE and not is_masked else ())) + READ_FREE_BUSY
 
 
-def folder_privileges(*, may_bind: bool = False) -> str:
-    """Return the privileges on the root or (``may_bind``) on a home where calendars can be made."""
-    return _named(_READ + (("bind",) if may_bind else ()))
+def folder_privileges(*, is_home: bool = False, may_bind: bool = False) -> str:
+    """Return the privileges on the root or on a home; ``may_bind``: calendars can be made in it."""
+    return _named(_READ + (("bind",) if may_bind else ()) + (("write-properties",) if is_home else ()))
 
 
 def acl(principal_href: str, granted: str) -> str:

@@ -45,7 +45,9 @@ def _href(href: str) -> str:
 
 
 def _home_privileges(node: Folder) -> str:
-    return access_control.folder_privileges(may_bind=node.request.handle.settings.personal_calendars)
+    return access_control.folder_privileges(
+        is_home=True, may_bind=node.request.handle.settings.personal_calendars
+    )
 
 
 def _calendar_acl(node: CalendarNode) -> str:

@@ -72,8 +72,8 @@ def test_caldav_is_told_that_it_may_not_write(sqlite_world: Any) -> None:
         free.save_event(make_event("one").decode())
 
 
-def vdirsyncer(tmp_path: Path, world: Any) -> Any:
-    """Return what runs vdirsyncer both ways between a folder and bob's calendar."""
+def vdirsyncer(tmp_path: Path, world: Any, login: str = "bob") -> Any:
+    """Return what runs vdirsyncer both ways between a folder and a person's calendar."""
     config = tmp_path / "vdirsyncer.conf"
     config.write_text(
         f"""[general]
@@ -90,8 +90,8 @@ fileext = ".ics"
 [storage remote]
 type = "caldav"
 url = "{world.base}/"
-username = "bob"
-password = "{world.bob.password}"
+username = "{login}"
+password = "{world.people[login].password}"
 """
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.services import person_properties
 from tests.compliance import proves
 from tests.http.dav.test_collections import FREE, NS, proppatch, setting, statuses
 from tests.http.dav.test_privacy import secret
@@ -126,3 +127,16 @@ def test_a_masked_object_takes_no_properties(sqlite_world: Any) -> None:
         href = dav.sync(FREE.format(login)).hrefs[0]
         assert proppatch(dav, href, setting(ODD)).status == 403
         assert proppatch(dav, FREE.format(login) + "one.ics", setting(ODD)).status == 404
+
+
+def test_a_person_cannot_fill_the_database_with_properties(
+    sqlite_world: Any, event: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(person_properties, "MAX_ON_OBJECTS", 2)
+    bob, path = sqlite_world.bob, FREE.format("bob")
+    codes = []
+    for name in ("one", "two", "three"):
+        bob.put(f"{path}{name}.ics", event(name))
+        codes += statuses(proppatch(bob, f"{path}{name}.ics", setting(ODD))).values()
+    assert codes == [200, 200, 507]
+    assert set(statuses(proppatch(bob, path + "one.ics", setting(ODD))).values()) == {200}  # no new one

@@ -64,6 +64,19 @@ def test_pain_48_free_busy_shows_times_and_no_field(world: Any) -> None:
     assert b"CLASS:PRIVATE" not in told  # not even what is private among it
     hrefs = world.dave.sync(DAVE).hrefs
     assert len(hrefs) == 3
+    jcal = {"Accept": "application/calendar+json"}
+    props = "<D:prop><D:getetag/><C:calendar-data/></D:prop>"
+    more = [world.dave("GET", href, **jcal) for href in hrefs]
+    more += [
+        world.dave.report(DAVE, "D:expand-property", '<D:property name="owner"><D:property name="displayname"/></D:property>', Depth="1"),
+        world.dave.report("/dav/dave/", "D:sync-collection", f"<D:sync-token/><D:sync-level>1</D:sync-level>{props}"),
+        world.dave.report(DAVE, "D:sync-collection", f"<D:sync-token/><D:sync-level>1</D:sync-level>{props}"),
+        world.dave.query(DAVE, "", props='<C:calendar-data content-type="application/calendar+json"/>'),
+        world.dave("COPY", hrefs[0], Destination=DAVE + "copy.ics"),
+        world.dave("MOVE", hrefs[0], Destination=DAVE + "copy.ics"),
+    ]  # fmt: skip
+    assert all(CANARY.encode() not in reply.body + str(reply.headers).encode() for reply in more)
+    assert [reply.status for reply in more[:3]] == [200, 200, 200]
     names = f"<D:propfind {NS}><D:propname/></D:propfind>"
     for path in (DAVE, *hrefs):
         asked = world.dave("PROPFIND", path, names, Depth="0").found("D:response/D:propstat/D:prop/*")
