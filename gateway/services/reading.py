@@ -1,12 +1,15 @@
 """Reading calendars and their objects, for doors and plug-ins: the store's queries under one roof."""
 
 from gateway.store.calendars import get as calendar
+from gateway.store.listings import Field, joined
 from gateway.store.objects import by_href, by_hrefs, by_ids, by_uid, every, recurring_in
 from gateway.store.occurrences import Span
 from gateway.store.summaries import Summary, after, listing, matching, private, total_bytes
 from gateway.store.summaries import by_hrefs as summaries_by_hrefs
+from gateway.store.summaries import by_ids as summaries_by_ids
 
 __all__ = [
+    "Field",
     "Span",
     "Summary",
     "after",
@@ -16,10 +19,12 @@ __all__ = [
     "by_uid",
     "calendar",
     "every",
+    "joined",
     "listing",
     "matching",
     "private",
     "recurring_in",
     "summaries_by_hrefs",
+    "summaries_by_ids",
     "total_bytes",
 ]

@@ -66,6 +66,16 @@ def by_hrefs(
     return found
 
 
+def by_ids(tx: Transaction, calendar_id: CalendarId, ids: Iterable[int]) -> list[Summary]:
+    """Return the objects that are there, in no particular order."""
+    wanted = list(ids)
+    found: list[Summary] = []
+    for start in range(0, len(wanted), _BATCH):
+        part = calendar_object.c.id.in_(wanted[start : start + _BATCH])
+        found += _read(tx, _query(calendar_id, False).where(part))
+    return found
+
+
 def private(tx: Transaction, calendar_id: CalendarId) -> list[Summary]:
     """Return the objects that are not public, by their own index."""
     return _read(tx, _query(calendar_id, False).where(calendar_object.c.classification > 0))

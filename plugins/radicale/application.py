@@ -21,6 +21,7 @@ from gateway.services import masks
 from gateway.services.handle import Handle
 from plugins.radicale import (
     add_member,
+    compression,
     configuration,
     delete,
     get,
@@ -59,7 +60,7 @@ class CalgateApplication(Application):
         """Serve one request of the person whom the door has put into the environment."""
         principal = environ.get(PRINCIPAL)
         with self._session.of(principal if isinstance(principal, Principal) else None):
-            return super().__call__(environ, start_response)
+            return compression.answered(super().__call__, environ, start_response)
 
     def do_PROPFIND(self, *call: Any) -> RadicaleAnswer:  # noqa: N802 - Radicale finds methods by this name
         """Answer PROPFIND."""

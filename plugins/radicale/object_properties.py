@@ -39,16 +39,11 @@ _FIXED = {
 _SPECIAL = str.maketrans({"{": "{{", "}": "}}"})
 
 
-def renderer(
-    request: Request, view: View, names: Sequence[str], *, is_names_only: bool = False
-) -> Callable[[Summary, str], str]:
-    """Return what writes the response of one object; its second argument is XML of further properties.
+def template(request: Request, view: View, names: Sequence[str], *, is_names_only: bool = False) -> str:
+    """Return the response of one object as a format.
 
-    Args:
-        request: for hrefs.
-        view: decides names, tags and privileges per object.
-        names: the properties asked for; unknown ones come out as 404.
-        is_names_only: they are named, without values.
+    Its fields: 0 the escaped name, 1 the entity tag, 2 the component, 3 the time of change, 4 what may be
+    done with it, 5 XML of further properties. Arguments: see ``renderer``.
     """
     base = request.calendar_href(view.entry.slug)
     home = request.home_href
@@ -76,12 +71,25 @@ def renderer(
     good = "".join(fixed[name] for name in names if name in fixed)
     missing = [name for name in names if name not in fixed]
     bad = "".join(element(name).translate(_SPECIAL) for name in missing)
-    template = "<D:response><D:href>" + base.translate(_SPECIAL) + "{0}</D:href>"
-    template += f"<D:propstat><D:prop>{good}{{5}}</D:prop>{status_line(200)}</D:propstat>"
+    whole = "<D:response><D:href>" + base.translate(_SPECIAL) + "{0}</D:href>"
+    whole += f"<D:propstat><D:prop>{good}{{5}}</D:prop>{status_line(200)}</D:propstat>"
     if bad:
-        template += f"<D:propstat><D:prop>{bad}</D:prop>{status_line(404)}</D:propstat>"
-    template += "</D:response>"
-    write = template.format
+        whole += f"<D:propstat><D:prop>{bad}</D:prop>{status_line(404)}</D:propstat>"
+    return whole + "</D:response>"
+
+
+def renderer(
+    request: Request, view: View, names: Sequence[str], *, is_names_only: bool = False
+) -> Callable[[Summary, str], str]:
+    """Return what writes the response of one object; its second argument is XML of further properties.
+
+    Args:
+        request: for hrefs.
+        view: decides names, tags and privileges per object.
+        names: the properties asked for; unknown ones come out as 404.
+        is_names_only: they are named, without values.
+    """
+    write = template(request, view, names, is_names_only=is_names_only).format
     own = access_control.privileges(view.entry.level)
     masked = access_control.privileges(view.entry.level, is_masked=True)
     needs_time = MODIFIED in names

@@ -11,6 +11,7 @@ from gateway.services.access import HomeEntry
 from gateway.services.reading import Summary
 from plugins.radicale import (
     dead_properties,
+    listing,
     multistatus,
     object_properties,
     preferences,
@@ -217,6 +218,10 @@ def _objects(
     with_times = object_properties.MODIFIED in names
     items: list[Summary]
     if target is None or target.name is None:
+        quick = None if wanted.is_names_only else listing.responses(request, view, names)
+        if quick is not None:
+            yield from quick
+            return
         items = view.shown(reading.listing(tx, entry.calendar_id, with_times=with_times))
     else:
         found = view.find(tx, target.name)

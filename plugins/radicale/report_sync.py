@@ -9,7 +9,7 @@ from gateway.domain.model import Change
 from gateway.services import changes, reading
 from gateway.services.changes import MASKED
 from gateway.services.reading import Summary
-from plugins.radicale import multistatus
+from plugins.radicale import listing, multistatus
 from plugins.radicale.names import dav, element, text
 from plugins.radicale.object_properties import MODIFIED
 from plugins.radicale.problems import Answer, Problem
@@ -51,6 +51,9 @@ def read_limit(root: ET.Element) -> int | None:
 def _listing(report: Report, limit: int | None) -> Answer:
     calendar, view = report.calendar, report.view
     if limit is None:
+        quick = listing.responses(report.request, view, report.names()) if report.data() is None else None
+        if quick is not None:
+            return _answer(report, quick, view.token(calendar), is_cut=False)
         items = view.shown(reading.listing(report.tx, calendar.id, with_times=MODIFIED in report.names()))
         return _answer(report, _puts(report, items), view.token(calendar), is_cut=False)
     items = reading.after(report.tx, calendar.id, 0, limit=limit + 1)

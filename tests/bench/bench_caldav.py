@@ -64,7 +64,7 @@ class Size:
     clients: int = 32
 
 
-QUICK = Size(objects=300, many=1500, rounds=1, ours_a_round=2, load_s=0.5, clients=4)
+QUICK = Size(objects=100, many=500, rounds=1, ours_a_round=2, load_s=0.5, clients=4)
 
 
 @dataclass(slots=True)
