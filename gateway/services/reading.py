@@ -7,11 +7,15 @@ from gateway.store.occurrences import Span
 from gateway.store.summaries import Summary, after, listing, matching, private, total_bytes
 from gateway.store.summaries import by_hrefs as summaries_by_hrefs
 from gateway.store.summaries import by_ids as summaries_by_ids
+from gateway.store.texts import TextRow
+from gateway.store.texts import between as texts_between
+from gateway.store.texts import by_hrefs as texts_by_hrefs
 
 __all__ = [
     "Field",
     "Span",
     "Summary",
+    "TextRow",
     "after",
     "by_href",
     "by_hrefs",
@@ -26,5 +30,7 @@ __all__ = [
     "recurring_in",
     "summaries_by_hrefs",
     "summaries_by_ids",
+    "texts_between",
+    "texts_by_hrefs",
     "total_bytes",
 ]

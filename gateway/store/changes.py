@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, delete, func, insert, select
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, insert, select
 
 from gateway.domain.model import CalendarId, Change
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import change
 
 _INSERT = insert(change)
@@ -17,9 +18,11 @@ MASKED = "masked:"  # begins the etag of a tombstone whose object was not public
 
 _OF_HREF = [change.c.calendar_id == bindparam("calendar_id"), change.c.href == bindparam("href")]
 # The maximum comes from the index by href; ORDER BY seq would walk the whole log backwards.
-_NEWEST = select(change.c.op, change.c.etag).where(
-    *_OF_HREF,
-    change.c.seq == select(func.max(change.c.seq)).where(*_OF_HREF).correlate(None).scalar_subquery(),
+_NEWEST = Hot(
+    select(change.c.op, change.c.etag).where(
+        *_OF_HREF,
+        change.c.seq == select(func.max(change.c.seq)).where(*_OF_HREF).correlate(None).scalar_subquery(),
+    )
 )
 
 
@@ -34,13 +37,21 @@ def _newest_of_href() -> Any:  # Any: a scalar subquery of SQLAlchemy
     return select(func.max(newer.c.seq)).where(same).correlate(change).scalar_subquery()
 
 
-_SINCE = (
-    select(change)
-    .where(change.c.calendar_id == bindparam("calendar_id"), change.c.seq > bindparam("seq"))
+_SINCE_ALL = (
+    select(
+        change.c.calendar_id,
+        change.c.seq,
+        change.c.href,
+        change.c.uid,
+        change.c.op,
+        change.c.etag,
+        change.c.origin,
+        change.c.at_utc,
+    )
+    .where(change.c.calendar_id == bindparam("calendar_id"), change.c.seq > bindparam("after"))
     .where(change.c.seq == _newest_of_href())
     .order_by(change.c.seq)
 )
-_SINCE_LIMITED = _SINCE.limit(bindparam("most", type_=Integer))
 _COUNT_DELETED = (
     select(func.count())
     .select_from(change)
@@ -50,12 +61,14 @@ _COUNT_DELETED = (
         change.c.op == "delete",
     )
 )
+_SINCE = Hot(_SINCE_ALL)
+_SINCE_CUT = Hot(_SINCE_ALL.limit(bindparam("most", type_=BigInteger)))
 
 
 def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | None:
     """Return whether the object that had ``href`` last was not public; None where none is known."""
-    row = tx.execute(_NEWEST, {"calendar_id": calendar_id, "href": href}).one_or_none()
-    return None if row is None else (row.etag or "").startswith(MASKED)
+    row = _NEWEST.one(tx, calendar_id=calendar_id, href=href)
+    return None if row is None else (row[1] or "").startswith(MASKED)
 
 
 def append(tx: Transaction, changes: Sequence[Change]) -> None:
@@ -83,23 +96,22 @@ def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | No
 
     A cut-off answer ends at the number of its last line: what comes later has a higher one.
     """
-    wanted = {"calendar_id": calendar_id, "seq": seq}
     if limit is None:
-        rows = tx.execute(_SINCE, wanted)
+        rows = _SINCE.rows(tx, calendar_id=calendar_id, after=seq)
     else:
-        rows = tx.execute(_SINCE_LIMITED, wanted | {"most": limit})
+        rows = _SINCE_CUT.rows(tx, calendar_id=calendar_id, after=seq, most=limit)
     return [
         Change(
-            calendar_id=CalendarId(row.calendar_id),
-            seq=row.seq,
-            href=row.href,
-            uid=row.uid,
-            op=row.op,
-            etag=row.etag,
-            origin=row.origin,
-            at_utc=row.at_utc,
+            calendar_id=CalendarId(number),
+            seq=line_seq,
+            href=href,
+            uid=uid,
+            op=op,
+            etag=etag,
+            origin=origin,
+            at_utc=at_utc,
         )
-        for row in rows
+        for number, line_seq, href, uid, op, etag, origin, at_utc in rows
     ]
 
 

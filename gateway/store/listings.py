@@ -16,7 +16,7 @@ from gateway.domain.model import CalendarId, PrincipalId
 from gateway.store.database import Transaction
 from gateway.store.hot import Hot
 
-Field = Literal["href", "etag", "component"]
+Field = Literal["href", "etag", "component", "data"]  # data: calendar data, not for ``joined``
 
 # Hrefs of these characters stand in a URL and in XML as they are.
 _PLAIN_SQLITE = "href NOT GLOB '*[^-A-Za-z0-9_.~!$()*+,=:@]*'"
@@ -69,7 +69,9 @@ def _statement(fields: tuple[Field, ...], *, is_postgresql: bool, is_masked: boo
                {join}(CASE WHEN NOT ({plain}) THEN CAST(id AS TEXT) END, ',')
         FROM calendar_object WHERE calendar_id = :calendar_id
     """  # noqa: S608 - fields are names of columns, everything else is a parameter
-    binds: list[BindParameter[Any]] = [bindparam(f"literal_{number}", type_=Text) for number in range(len(fields) + 1)]
+    binds: list[BindParameter[Any]] = [
+        bindparam(f"literal_{number}", type_=Text) for number in range(len(fields) + 1)
+    ]
     if is_masked:
         binds.append(bindparam("viewer", type_=BigInteger))
     return Hot(text(query).bindparams(bindparam("calendar_id", type_=BigInteger), *binds))

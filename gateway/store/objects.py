@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, delete, insert, or_, select, text, union_all, update
 
@@ -18,26 +19,29 @@ from gateway.domain.model import (
     to_epoch_s,
 )
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import calendar_object
 
 _BATCH = 500  # bound parameters per statement stay far below every limit
 _IN_CALENDAR = select(calendar_object).where(calendar_object.c.calendar_id == bindparam("calendar_id"))
-_BY_HREF = _IN_CALENDAR.where(calendar_object.c.href == bindparam("href"))
-_BY_UID = _IN_CALENDAR.where(calendar_object.c.uid == bindparam("uid"))
+_BY_HREF = Hot(_IN_CALENDAR.where(calendar_object.c.href == bindparam("href")))
+_BY_UID = Hot(_IN_CALENDAR.where(calendar_object.c.uid == bindparam("uid")))
 # There are few holds in the whole instance; adding 0 keeps SQLite from walking the calendar for them.
 _IS_OVER = and_(
     calendar_object.c.expires_at_utc <= bindparam("now"),
     calendar_object.c.calendar_id + 0 == bindparam("calendar_id"),
 )
-_EXPIRED = select(calendar_object).where(_IS_OVER)
+_EXPIRED = Hot(select(calendar_object).where(_IS_OVER))
 _IDS = select(calendar_object.c.id).where(calendar_object.c.calendar_id == bindparam("calendar_id"))
-_MET = select(calendar_object).where(
-    # One branch per index: OR over different columns would walk the whole calendar.
-    calendar_object.c.id.in_(
-        union_all(
-            _IDS.where(calendar_object.c.href == bindparam("href")),
-            _IDS.where(calendar_object.c.uid == bindparam("uid")),
-            select(calendar_object.c.id).where(_IS_OVER),
+_MET = Hot(
+    select(calendar_object).where(
+        # One branch per index: OR over different columns would walk the whole calendar.
+        calendar_object.c.id.in_(
+            union_all(
+                _IDS.where(calendar_object.c.href == bindparam("href")),
+                _IDS.where(calendar_object.c.uid == bindparam("uid")),
+                select(calendar_object.c.id).where(_IS_OVER),
+            )
         )
     )
 )
@@ -52,7 +56,11 @@ _DELETE = delete(calendar_object).where(calendar_object.c.id == bindparam("b_id"
 
 def object_from_row(row: Row[tuple[object, ...]]) -> CalendarObject:
     """Build the object from a row of the whole table."""
-    cell = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for access by column
+    return object_from_cells(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for access by column
+
+
+def object_from_cells(cell: Mapping[Any, Any]) -> CalendarObject:  # Any: each column's own type
+    """Build the object from the values of a row of the whole table, by name."""
     return CalendarObject(
         id=ObjectId(cell["id"]),
         calendar_id=CalendarId(cell["calendar_id"]),
@@ -77,22 +85,22 @@ def object_from_row(row: Row[tuple[object, ...]]) -> CalendarObject:
 
 def by_href(tx: Transaction, calendar_id: CalendarId, href: str) -> CalendarObject | None:
     """Return one object, or None."""
-    row = tx.execute(_BY_HREF, {"calendar_id": calendar_id, "href": href}).one_or_none()
-    return object_from_row(row) if row is not None else None
+    found = _BY_HREF.cells(tx, calendar_id=calendar_id, href=href)
+    return object_from_cells(found[0]) if found else None
 
 
 def by_uid(tx: Transaction, calendar_id: CalendarId, uid: str) -> CalendarObject | None:
     """Return one object, or None."""
-    row = tx.execute(_BY_UID, {"calendar_id": calendar_id, "uid": uid}).one_or_none()
-    return object_from_row(row) if row is not None else None
+    found = _BY_UID.cells(tx, calendar_id=calendar_id, uid=uid)
+    return object_from_cells(found[0]) if found else None
 
 
 def met_by_write(
     tx: Transaction, calendar_id: CalendarId, *, href: str, uid: str, now: datetime
 ) -> list[CalendarObject]:
     """Return what a write has to look at, in one statement: the href, the UID, and holds that are over."""
-    wanted = {"calendar_id": calendar_id, "href": href, "uid": uid, "now": now}
-    return [object_from_row(row) for row in tx.execute(_MET, wanted)]
+    found = _MET.cells(tx, calendar_id=calendar_id, href=href, uid=uid, now=now)
+    return [object_from_cells(cells) for cells in found]
 
 
 def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> Iterator[CalendarObject]:
@@ -184,8 +192,7 @@ def recurring_in(tx: Transaction, calendar_id: CalendarId, window: Window) -> li
 
 def expired(tx: Transaction, calendar_id: CalendarId, now: datetime) -> list[CalendarObject]:
     """Return the holds of one calendar whose time is over."""
-    found = tx.execute(_EXPIRED, {"calendar_id": calendar_id, "now": now})
-    return [object_from_row(row) for row in found]
+    return [object_from_cells(cells) for cells in _EXPIRED.cells(tx, calendar_id=calendar_id, now=now)]
 
 
 def calendars_with_expired(tx: Transaction, now: datetime) -> list[CalendarId]:

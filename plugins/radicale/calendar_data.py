@@ -74,6 +74,17 @@ class CalendarData:
             is_jcal=kind == MEDIA_TYPE,
         )
 
+    @property
+    def is_whole(self) -> bool:
+        """Return whether objects are wanted as they are stored."""
+        return (
+            self.expand is None
+            and self.limit_set is None
+            and self.comp is None
+            and self.has_standard_zones
+            and not self.is_jcal
+        )
+
     def element(self, ical: bytes) -> str:
         """Return the calendar-data element for one object, as this person may read it."""
         data = ical

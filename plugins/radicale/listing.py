@@ -11,7 +11,8 @@ from plugins.radicale.requests import Request
 from plugins.radicale.view import View
 
 _FIELDS: dict[str, reading.Field] = {"0": "href", "1": "etag", "2": "component"}
-_WRITTEN = frozenset(object_properties.NAMES) - {object_properties.MODIFIED}
+# Properties that need no more than the row of an object.
+WRITTEN = frozenset(object_properties.NAMES) - {object_properties.MODIFIED}
 
 
 def responses(request: Request, view: View, names: Sequence[str]) -> list[str] | None:
@@ -22,9 +23,9 @@ def responses(request: Request, view: View, names: Sequence[str]) -> list[str] |
         view: of the calendar; where it masks all, each object is written by itself.
         names: the properties asked for.
     """
-    if view.is_busy_only or not _WRITTEN.issuperset(names):
+    if view.is_busy_only or not WRITTEN.issuperset(names):
         return None
-    literals, fields = _parts(object_properties.template(request, view, names), view)
+    literals, fields = parts(object_properties.template(request, view, names), view)
     if len(set(fields)) < len(fields):
         return None
     tx, calendar_id = request.session.tx, view.entry.calendar_id
@@ -37,15 +38,17 @@ def responses(request: Request, view: View, names: Sequence[str]) -> list[str] |
     return [whole, *(render(item, "") for item in items)]
 
 
-def _parts(template: str, view: View) -> tuple[list[str], list[reading.Field]]:
-    """Return what stands around the fields of a template, and the fields."""
+def parts(template: str, view: View, *, has_data: bool = False) -> tuple[list[str], list[reading.Field]]:
+    """Return what stands around the fields of a template, and the fields; ``data`` where it is wanted."""
     fixed = {"4": access_control.privileges(view.entry.level), "5": ""}
-    literals, fields = [""], []
-    for literal, field, _, _ in Formatter().parse(template):
+    fields_by_number: dict[str, reading.Field] = _FIELDS | {"5": "data"} if has_data else _FIELDS
+    literals: list[str] = [""]
+    fields: list[reading.Field] = []
+    for literal, number, _, _ in Formatter().parse(template):
         literals[-1] += literal
-        if field in _FIELDS:
-            fields.append(_FIELDS[field])
+        if number in fields_by_number:
+            fields.append(fields_by_number[number])
             literals.append("")
-        elif field is not None:
-            literals[-1] += fixed[field]
+        elif number is not None:
+            literals[-1] += fixed[number]
     return literals, fields

@@ -45,3 +45,9 @@ def answer(responses: Iterable[str], tail: str = "") -> Answer:
     """Return the whole answer."""
     body = "".join((_OPEN, *responses, tail, _CLOSE)).encode()
     return Answer(207, {"Content-Type": XML_TYPE}, body)
+
+
+def answer_of(responses: Iterable[bytes]) -> Answer:
+    """Return the whole answer from responses that are bytes already."""
+    body = b"".join((_OPEN.encode(), *responses, _CLOSE.encode()))
+    return Answer(207, {"Content-Type": XML_TYPE}, body)

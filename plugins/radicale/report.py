@@ -5,7 +5,6 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 
-from gateway.services import reading
 from plugins.radicale import (
     expand_property,
     freebusy_report,
@@ -69,7 +68,7 @@ def handle(request: Request) -> Answer:
         entry = request.entry()
         tx = request.session.tx
         view = View.of(tx, request.principal, entry)
-        calendar = reading.calendar(tx, entry.calendar_id)
-        answer = method(Report(request=request, root=root, view=view, calendar=calendar))
+        # Read in this very snapshot.
+        answer = method(Report(request=request, root=root, view=view, calendar=entry.calendar))
     answer.headers |= preferences.of(request).headers
     return answer

@@ -6,13 +6,14 @@ The commonest queries, all events of a time range, are decided by the index alon
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from gateway.domain.model import CalendarObject, Window
 from gateway.services import occurrence_index, reading
-from gateway.services.reading import Summary
-from plugins.radicale import multistatus, zones
+from gateway.services.reading import Summary, TextRow
+from plugins.radicale import data_responses, multistatus, zones
+from plugins.radicale.calendar_data import CalendarData
 from plugins.radicale.filter_match import Subject, matches
 from plugins.radicale.filters import CompFilter, read_filter
 from plugins.radicale.problems import Answer, not_found
@@ -26,14 +27,30 @@ _ZONES_APART = timedelta(hours=27)
 
 def answer(report: Report) -> Answer:
     """Answer a calendar-query."""
-    return multistatus.answer(_responses(report))
-
-
-def _responses(report: Report) -> Iterator[str]:
     wanted = read_filter(report.root)
     zone = zones.of_query(report.root, report.view, report.tx)
     is_plain = zone == ZoneInfo(report.view.entry.resource.zone)
     data = report.data(zone)
+    if is_plain and is_decided_by_index(wanted) and data_responses.can_write(report, data):
+        rows = _rows(report, wanted)
+        if rows is not None:
+            return multistatus.answer_of(data_responses.every(report, rows))
+    return multistatus.answer(_responses(report, wanted, zone, data))
+
+
+def _rows(report: Report, wanted: CompFilter) -> list[TextRow] | None:
+    """Return the events of a time range inside the index horizon; None for other questions."""
+    comp = wanted.comps[0] if wanted.comps else None
+    if comp is None or comp.range is None:
+        return None
+    window, index = comp.range.window, report.calendar.index
+    if window.start < index.start or window.end > index.end:
+        return None
+    return reading.texts_between(report.tx, report.calendar, window, component=comp.name)
+
+
+def _responses(report: Report, wanted: CompFilter, zone: tzinfo, data: CalendarData | None) -> Iterator[str]:
+    is_plain = zone == ZoneInfo(report.view.entry.resource.zone)
     write = report.writer(data)
     if report.only is not None:
         found = report.view.find(report.tx, report.only)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import IO, Any
 from urllib.parse import unquote
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 from radicale.app.base import Access
 
 from gateway.domain.conditional import Condition
@@ -21,7 +19,7 @@ from gateway.services import Transaction, access, objects, reading
 from gateway.services.access import HomeEntry
 from gateway.services.handle import Handle
 from gateway.services.objects import Origin
-from plugins.radicale import if_header
+from plugins.radicale import if_header, xml_body
 from plugins.radicale.problems import Problem, forbidden, not_found, quote_segment
 from plugins.radicale.session import FACE, Session
 from plugins.radicale.view import View
@@ -244,8 +242,8 @@ class Request:
         if not data.strip():
             return None
         try:
-            root: ET.Element = fromstring(data, forbid_dtd=True)
-        except DefusedXmlException:
+            root = xml_body.parse(data)
+        except xml_body.DoctypeRefused:
             raise Problem(400, "A DOCTYPE or an entity is not taken; send plain XML.") from None
         except (ET.ParseError, ValueError, LookupError):
             raise Problem(400, "The body is not well-formed XML.") from None

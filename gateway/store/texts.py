@@ -1,0 +1,83 @@
+"""The text of many objects at once, as the driver gives it: for answers that carry calendar data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import ARRAY, BigInteger, BindParameter, Text, bindparam, text
+
+from gateway.domain.model import Calendar, CalendarId, Window, to_epoch_s
+from gateway.store.database import Transaction
+from gateway.store.hot import Hot
+
+_COLUMNS = "o.id, o.href, o.etag, o.component, o.classification, o.creator_id, o.ical"
+_BIG = BigInteger
+# CROSS JOIN keeps SQLite from walking the whole calendar and looking up names instead.
+_NAMED = """
+    SELECT {columns} FROM {names}
+    JOIN calendar_object AS o ON o.calendar_id = :calendar_id AND o.href = {name}
+"""
+_IN_WINDOW = """
+    SELECT {columns} FROM calendar_object AS o
+    WHERE o.component = :component AND o.id IN (
+        SELECT object_id FROM occurrence
+        WHERE calendar_id = :calendar_id AND start_ts >= :low AND start_ts < :end
+            AND (end_ts > :start OR start_ts >= :start)
+    )
+"""
+
+
+class TextRow(NamedTuple):
+    """One object with its text; as many as an answer holds."""
+
+    id: int
+    href: str
+    etag: str
+    component: str
+    classification: int
+    creator_id: int | None
+    ical: bytes
+
+
+def _hot(query: str, *binds: BindParameter[Any]) -> Hot:
+    return Hot(text(query).bindparams(bindparam("calendar_id", type_=_BIG), *binds))
+
+
+_BY_HREFS_SQLITE = _hot(
+    _NAMED.format(columns=_COLUMNS, names="json_each(:hrefs) AS w CROSS", name="w.value"), bindparam("hrefs")
+)
+_BY_HREFS_POSTGRESQL = _hot(
+    _NAMED.format(columns=_COLUMNS, names="unnest(:hrefs) AS w (href)", name="w.href"),
+    bindparam("hrefs", type_=ARRAY(Text)),
+)
+_BETWEEN = _hot(
+    _IN_WINDOW.format(columns=_COLUMNS),
+    bindparam("component", type_=Text),
+    *(bindparam(name, type_=_BIG) for name in ("low", "start", "end")),
+)
+
+
+def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> list[TextRow]:
+    """Return the objects that are there, in no particular order; each href stands once."""
+    names = list(hrefs)
+    if tx.is_postgresql:
+        rows = _BY_HREFS_POSTGRESQL.rows(tx, calendar_id=calendar_id, hrefs=names)
+    else:
+        rows = _BY_HREFS_SQLITE.rows(tx, calendar_id=calendar_id, hrefs=json.dumps(names))
+    return list(map(TextRow._make, rows))
+
+
+def between(tx: Transaction, calendar: Calendar, window: Window, *, component: str) -> list[TextRow]:
+    """Return the objects that happen in a window inside the index horizon, in no particular order."""
+    start = to_epoch_s(window.start)
+    rows = _BETWEEN.rows(
+        tx,
+        calendar_id=calendar.id,
+        component=component,
+        low=start - calendar.max_duration_s,
+        start=start,
+        end=to_epoch_s(window.end),
+    )
+    return list(map(TextRow._make, rows))
