@@ -19,6 +19,8 @@ METRICS = web.AppKey("metrics", Metrics)
 
 
 _QUIET = frozenset({"feeds", "health"})  # polled all day
+_ASKING = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})  # so is CalDAV, by these methods
+_SLOW_S = 1.0
 
 
 class AccessLog(AbstractAccessLogger):
@@ -37,7 +39,10 @@ class AccessLog(AbstractAccessLogger):
         if children is not None:
             children[0].inc()
             children[1].observe(time)
-        is_quiet = door in _QUIET and response.status < 500
+        is_quiet = response.status < 500 and (
+            door in _QUIET
+            or (door == "dav" and request.method in _ASKING and response.status < 400 and time < _SLOW_S)
+        )
         if is_quiet and not self._writes_debug:
             return
         level = logging.WARNING if response.status >= 500 else logging.DEBUG if is_quiet else logging.INFO

@@ -44,15 +44,19 @@ _USE_GRAIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Credentials:
+class Credentials:
+    """A login and what could be its password."""
+
     login: str
     secrets: tuple[str, ...]  # the password as UTF-8; where it is none, as Latin-1 (old clients)
 
 
 @dataclass(frozen=True, slots=True)
-class _ByApp:
+class Recognised:
+    """Who has signed in, and the app password where it was one."""
+
     principal: Principal
-    password: str
+    app_password: str | None
 
 
 class SignIn:
@@ -86,18 +90,47 @@ class SignIn:
             web.HTTPUnauthorized: no, malformed or wrong credentials.
             web.HTTPTooManyRequests: too many wrong ones of this account or address; with Retry-After.
         """
+        credentials = self.credentials(request)
+        address = client_address(request, self._settings)
+        return await self.check(credentials.login, *credentials.secrets, address=address)
+
+    def credentials(self, request: web.Request) -> Credentials:
+        """Return the Basic credentials of a request; whether they are right is not known yet.
+
+        Raises:
+            web.HTTPUnauthorized: there are none, or they are malformed.
+        """
         credentials = read_basic(request.headers.get("Authorization"))
         if credentials is None:
             raise unauthorized()
-        address = client_address(request, self._settings)
-        return await self.check(credentials.login, *credentials.secrets, address=address)
+        return credentials
+
+    def recognise(self, credentials: Credentials) -> Recognised | None:
+        """Return who signs in where one look at the database tells; for threads, never for the loop.
+
+        None says nothing yet: ``basic`` decides, with the work and the throttle of a wrong password.
+        ``accepted`` has to be told what comes out.
+        """
+        found = self._db.read(_look_up, credentials.login, credentials.secrets)
+        if isinstance(found, Recognised):
+            return found
+        if found is None:
+            return None
+        marks = [self._mark(credentials.login, password) for password in credentials.secrets]
+        is_known = self._is_remembered(credentials.login, found.version, marks)
+        return Recognised(found.principal, None) if is_known else None
+
+    def accepted(self, found: Recognised) -> None:
+        """Take note of a sign-in that ``recognise`` has found; for the event loop."""
+        self._metrics.sign_ins.labels("ok").inc()
+        if found.app_password is not None:
+            self._note_use(found.app_password)
 
     async def check(self, login: str, *passwords: str, address: str) -> Principal:
         """Return the person with this login whose password is one of ``passwords``; see ``basic``."""
         found = await self._db.aread(_look_up, login, passwords)
-        if isinstance(found, _ByApp):
-            self._metrics.sign_ins.labels("ok").inc()
-            self._note_use(found.password)
+        if isinstance(found, Recognised):
+            self.accepted(found)
             return found.principal
         marks = [self._mark(login, password) for password in passwords]
         if found is not None and self._is_remembered(login, found.version, marks):
@@ -179,7 +212,7 @@ def unauthorized() -> web.HTTPUnauthorized:
     )
 
 
-def read_basic(header: str | None) -> _Credentials | None:
+def read_basic(header: str | None) -> Credentials | None:
     """Return the credentials of an Authorization header (RFC 7617), None where there are none to use."""
     if not header or len(header) > _MAX_HEADER:
         return None
@@ -199,12 +232,12 @@ def read_basic(header: str | None) -> _Credentials | None:
     except UnicodeDecodeError:
         login = login_bytes.decode("latin-1")
         words = (password_bytes.decode("latin-1"),)
-    return _Credentials(unicodedata.normalize("NFC", login).lower(), words)
+    return Credentials(unicodedata.normalize("NFC", login).lower(), words)
 
 
-def _look_up(tx: Transaction, login: str, passwords: tuple[str, ...]) -> _ByApp | PasswordRecord | None:
+def _look_up(tx: Transaction, login: str, passwords: tuple[str, ...]) -> Recognised | PasswordRecord | None:
     for password in passwords:
         person = principals.find_by_app_password(tx, password)
         if person is not None and person.login == login:
-            return _ByApp(person, password)
+            return Recognised(person, password)
     return principals.password_record(tx, login)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 _LEVEL = 1
-_AT_LEAST_BYTES = 1024
+_AT_LEAST_BYTES = 256
 _ENCODING = "HTTP_ACCEPT_ENCODING"
 
 Wsgi = Callable[[Any, Callable[..., Any]], Iterable[bytes]]  # Any: PEP 3333

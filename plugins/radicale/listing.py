@@ -13,6 +13,7 @@ from plugins.radicale.view import View
 _FIELDS: dict[str, reading.Field] = {"0": "href", "1": "etag", "2": "component"}
 # Properties that need no more than the row of an object.
 WRITTEN = frozenset(object_properties.NAMES) - {object_properties.MODIFIED}
+_OPENING = "<D:response>"
 
 
 def responses(request: Request, view: View, names: Sequence[str]) -> list[str] | None:
@@ -35,7 +36,11 @@ def responses(request: Request, view: View, names: Sequence[str]) -> list[str] |
         return [whole]
     render = object_properties.renderer(request, view, names)
     items = view.shown(reading.summaries_by_ids(tx, calendar_id, others))
-    return [whole, *(render(item, "") for item in items)]
+    written = [render(item, "") for item in items]
+    if not view.is_masked:
+        return [whole, *written]
+    # By the names she knows, each right behind the opening: the place of a masked object tells nothing.
+    return sorted([*(_OPENING + rest for rest in whole.split(_OPENING)[1:]), *written])
 
 
 def parts(template: str, view: View, *, has_data: bool = False) -> tuple[list[str], list[reading.Field]]:

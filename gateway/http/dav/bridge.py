@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import io
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
@@ -63,8 +64,11 @@ class Bridge:
         self._timeout_s = timeout_s
         self._gauge = metrics.dav_busy
 
-    async def run(self, environ: Environ) -> Answer:
+    async def run(self, environ: Environ, first: Callable[[], bool] | None = None) -> Answer | None:
         """Return the application's answer.
+
+        ``first`` runs before it in the same thread; where it says False nothing else is done, the body is
+        untouched, and the answer is None.
 
         Raises:
             TooBusy: come back later; the request was not begun, or it may still end.
@@ -75,7 +79,9 @@ class Bridge:
         self._gauge.inc()
         # run_in_executor does not copy the context, and log fields would be lost.
         context = contextvars.copy_context()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, context.run, self._call, environ)
+        future = asyncio.get_running_loop().run_in_executor(
+            self._pool, context.run, self._call, environ, first
+        )
         future.add_done_callback(self._leave)
         try:
             return await asyncio.wait_for(asyncio.shield(future), self._timeout_s)
@@ -87,13 +93,15 @@ class Bridge:
         """Wait for the requests that are running."""
         self._pool.shutdown(wait=True)
 
-    def _leave(self, future: asyncio.Future[Answer]) -> None:
+    def _leave(self, future: asyncio.Future[Answer | None]) -> None:
         self._room += 1
         self._gauge.dec()
         if not future.cancelled() and future.exception() is not None:
             log.error("dav.failed", error=type(future.exception()).__name__)
 
-    def _call(self, environ: Environ) -> Answer:
+    def _call(self, environ: Environ, first: Callable[[], bool] | None) -> Answer | None:
+        if first is not None and not first():
+            return None
         answer = Answer()
 
         def start_response(status: str, headers: list[tuple[str, str]], _info: object = None) -> None:
@@ -116,7 +124,11 @@ async def read_body(request: web.Request, *, limit: int, timeout_s: float) -> tu
     """
     if request.content_length is not None and request.content_length > limit:
         raise TooBig
-    body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the bridge closes it
+    if not request.can_read_body:
+        return io.BytesIO(), 0
+    body: IO[bytes] = io.BytesIO()
+    if request.content_length is None or request.content_length > _IN_MEMORY:
+        body = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 - the bridge closes it
     try:
         async with asyncio.timeout(timeout_s):
             length = await _copy(request, body, limit)

@@ -10,10 +10,11 @@ from aiohttp import web
 from gateway.domain.errors import GatewayError, StoreBusy
 from gateway.http import proxies
 from gateway.http.dav import discovery, host
-from gateway.http.dav.bridge import Bridge, TooBig, TooBusy, environ_of, read_body, send
+from gateway.http.dav.bridge import Answer, Bridge, Environ, TooBig, TooBusy, environ_of, read_body, send
 from gateway.http.dav.discovery import MOUNT
 from gateway.http.dav.paths import BadPath, decode_path, destination_path
 from gateway.http.deps import Deps
+from gateway.http.sign_in import Recognised
 from gateway.services.handle import Handle
 from gateway.settings import Settings
 
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 PRINCIPAL = "calgate.principal"
 _REQUEST_TIMEOUT_S = 100.0
 _BODY_TIMEOUT_S = 100.0
+_SMALL_BYTES = 64 * 1024
 _RETRY_AFTER_S = "3"
 
 
@@ -107,26 +109,7 @@ class _Door:
         if request.method == "OPTIONS":
             return discovery.options()
         try:
-            path = decode_path(request.raw_path)
-            principal = await self._deps.sign_in.basic(request)
-            client = self._proxies.client(request)
-            body, length = await read_body(
-                request, limit=self._deps.settings.max_body_bytes, timeout_s=_BODY_TIMEOUT_S
-            )
-            environ = environ_of(
-                request,
-                mount=MOUNT,
-                path=path,
-                body=body,
-                length=length,
-                scheme=client.scheme,
-                address=client.address,
-            )
-            environ[PRINCIPAL] = principal
-            if "HTTP_DESTINATION" in environ:
-                hosts = self._public_hosts | {client.host.lower(), request.headers.get("Host", "").lower()}
-                environ["HTTP_DESTINATION"] = destination_path(environ["HTTP_DESTINATION"], hosts, MOUNT)
-            answer = await self._bridge.run(environ)
+            answer = await self._answer(request)
         except BadPath as error:
             return _text(error.status, str(error))
         except web.HTTPException as refusal:
@@ -142,6 +125,54 @@ class _Door:
         except GatewayError as error:
             return _store_trouble(error)
         return await send(request, answer)
+
+    async def _answer(self, request: web.Request) -> Answer:
+        path = decode_path(request.raw_path)
+        credentials = self._deps.sign_in.credentials(request)
+        # A small body is taken before anybody is known: then one thread does the rest in one go.
+        is_small = not request.can_read_body or (request.content_length or _SMALL_BYTES + 1) <= _SMALL_BYTES
+        principal = None if is_small else await self._deps.sign_in.basic(request)
+        environ = await self._environ(request, path)
+        if principal is None:
+            found: list[Recognised] = []
+
+            def recognise() -> bool:
+                one = self._deps.sign_in.recognise(credentials)
+                if one is None:
+                    return False
+                found.append(one)
+                environ[PRINCIPAL] = one.principal
+                return True
+
+            answer = await self._bridge.run(environ, recognise)
+            if found:
+                self._deps.sign_in.accepted(found[0])
+            if answer is not None:
+                return answer
+            principal = await self._deps.sign_in.basic(request)
+        environ[PRINCIPAL] = principal
+        done = await self._bridge.run(environ)
+        assert done is not None  # noqa: S101 - nothing came first that could have said no
+        return done
+
+    async def _environ(self, request: web.Request, path: str) -> Environ:
+        client = self._proxies.client(request)
+        body, length = await read_body(
+            request, limit=self._deps.settings.max_body_bytes, timeout_s=_BODY_TIMEOUT_S
+        )
+        environ = environ_of(
+            request,
+            mount=MOUNT,
+            path=path,
+            body=body,
+            length=length,
+            scheme=client.scheme,
+            address=client.address,
+        )
+        if "HTTP_DESTINATION" in environ:
+            hosts = self._public_hosts | {client.host.lower(), request.headers.get("Host", "").lower()}
+            environ["HTTP_DESTINATION"] = destination_path(environ["HTTP_DESTINATION"], hosts, MOUNT)
+        return environ
 
 
 def _text(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
