@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import socket
+import time
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 _CHUNK = 1 << 18
+_KEPT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Wire:
         self._common = f"Host: {parts.netloc}\r\n{signed}Connection: keep-alive\r\n"
         self._timeout_s = timeout_s
         self._socket: socket.socket | None = None
+        self._used_at = 0.0
 
     def ask(self, method: str, name: str = "", body: bytes | str = b"", **headers: str) -> Answer:
         """Send one request; ``_`` in header names stands for a hyphen."""
@@ -55,11 +58,18 @@ class Wire:
         given = "".join(f"{key.replace('_', '-')}: {value}\r\n" for key, value in headers.items())
         length = f"Content-Length: {len(data)}\r\n" if data or method in {"PUT", "POST"} else ""
         head = f"{method} {self.path}{name} HTTP/1.1\r\n{self._common}{given}{length}\r\n"
+        now = time.monotonic()
+        if now - self._used_at > _KEPT_S:
+            self.close()  # the server may have given up on it while the other side was asked
+        self._used_at = now
         if self._socket is None:
             self._socket = socket.create_connection(self._address, timeout=self._timeout_s)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.sendall(head.encode() + data)
-        return self._read(self._socket, is_head=method == "HEAD")
+        try:
+            return self._read(self._socket, is_head=method == "HEAD")
+        finally:
+            self._used_at = time.monotonic()
 
     def _read(self, connection: socket.socket, *, is_head: bool) -> Answer:
         buffer = bytearray()
