@@ -25,7 +25,7 @@ _TIMES = frozenset(
     {"DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"}
 )
 _RULES = ("RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID", "DURATION")
-_KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
+KINDS = frozenset({"VEVENT", "VTODO", "VJOURNAL"})
 _ENDS = {"VEVENT": "DTEND", "VTODO": "DUE"}
 MAX_EXPANDED = 50_000  # instances in one answer
 
@@ -77,19 +77,23 @@ class CalendarData:
     @property
     def is_whole(self) -> bool:
         """Return whether objects are wanted as they are stored."""
-        return (
-            self.expand is None
-            and self.limit_set is None
-            and self.comp is None
-            and self.has_standard_zones
-            and not self.is_jcal
-        )
+        return self.expand is None and self._has_all
+
+    @property
+    def is_expanded(self) -> bool:
+        """Return whether objects are wanted expanded, and whole otherwise."""
+        return self.expand is not None and self._has_all
+
+    @property
+    def _has_all(self) -> bool:
+        is_cut = self.limit_set is not None and self.expand is None
+        return self.comp is None and self.has_standard_zones and not self.is_jcal and not is_cut
 
     def element(self, ical: bytes) -> str:
         """Return the calendar-data element for one object, as this person may read it."""
         data = ical
         if self.expand is not None:
-            data = self._expanded(ical, self.expand)
+            data = self.expanded(ical, self.expand)
         elif self.limit_set is not None:
             data = self._limited(ical, self.limit_set)
         if self.comp is not None:
@@ -112,14 +116,22 @@ class CalendarData:
             raise Problem(
                 403, "The time range holds too many instances; ask for a shorter one.", "<C:max-instances/>"
             ) from None
-        self.written += len(found)
+        self.count(len(found))
+        return found
+
+    def count(self, instances: int) -> None:
+        """Take note of instances in the answer.
+
+        Raises:
+            Problem: 403, too many of them.
+        """
+        self.written += instances
         if self.written > MAX_EXPANDED:
             raise Problem(
                 403, f"An answer holds at most {MAX_EXPANDED} instances; ask for less.", "<C:max-instances/>"
             )
-        return found
 
-    def _expanded(self, ical: bytes, window: Window) -> bytes:
+    def expanded(self, ical: bytes, window: Window) -> bytes:
         """Return the instances in the window as components of their own, in UTC (RFC 4791 §9.6.5)."""
         root = read_tree(_Bytes(ical))
         if any(child.name == vavailability.NAME for child in root.children):
@@ -137,7 +149,7 @@ class CalendarData:
             tree = trees[id(instance.component)]
             body = bodies.get(id(tree))
             if body is None:
-                body = bodies[id(tree)] = _split_body(tree)
+                body = bodies[id(tree)] = split_body(tree)
             parts += (body[0], *_time_lines(instance, tree, day_zone), body[1])
         parts.append(b"END:VCALENDAR\r\n")
         return b"".join(parts)
@@ -177,7 +189,7 @@ class SingleEvent:
 
 def single_event(root: LineComponent, ical: bytes, zone: tzinfo) -> SingleEvent | None:
     """Return the event where the object is one that needs no rules: most are, and this costs far less."""
-    found = [child for child in root.children if child.name in _KINDS]
+    found = [child for child in root.children if child.name in KINDS]
     if len(found) != 1 or found[0].name != "VEVENT" or root.first("X-WR-TIMEZONE") is not None:
         return None
     tree = found[0]
@@ -198,7 +210,7 @@ def single_event(root: LineComponent, ical: bytes, zone: tzinfo) -> SingleEvent 
 def _single_expanded(root: LineComponent, event: SingleEvent, window: Window) -> bytes:
     parts = [b"BEGIN:VCALENDAR\r\n", *(fold(line) for _, line in root.lines)]
     if window.overlaps(event.start, event.end):
-        head, rest = _split_body(event.tree)
+        head, rest = split_body(event.tree)
         if event.days is not None:
             first, last = event.days
             time = f"DTSTART;VALUE=DATE:{first}\r\nDTEND;VALUE=DATE:{last}\r\n"
@@ -215,7 +227,7 @@ def _only_overrides(parsed: ParsedObject) -> ParsedObject:
 
 def by_component(parsed: ParsedObject, root: LineComponent) -> dict[int, LineComponent]:
     """Return the lines of each parsed component: both lists keep the order of the file."""
-    trees = [child for child in root.children if child.name in _KINDS]
+    trees = [child for child in root.children if child.name in KINDS]
     master = next((tree for tree in trees if tree.first("RECURRENCE-ID") is None), None)
     overrides = [tree for tree in trees if tree is not master]
     found = {id(c): tree for c, tree in zip(parsed.overrides, overrides, strict=True)}
@@ -224,7 +236,7 @@ def by_component(parsed: ParsedObject, root: LineComponent) -> dict[int, LineCom
     return found
 
 
-def _split_body(tree: LineComponent) -> tuple[bytes, bytes]:
+def split_body(tree: LineComponent) -> tuple[bytes, bytes]:
     """Return what stands before and after the time lines of an instance."""
     rest = [fold(line) for name, line in tree.lines if name not in _TIMES]
     nested = [line for child in tree.children for line in _lines(child)]

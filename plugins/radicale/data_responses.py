@@ -19,9 +19,9 @@ _ILLEGAL = bytes(number for number in range(1, 32) if number not in b"\t\n\r")
 _NOT_XML = (b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"\xef\xbb\xbf")  # U+FFFE, U+FFFF, and a byte-order mark
 
 
-def can_write(report: Report, data: CalendarData | None) -> bool:
-    """Return whether the answer is whole objects with plain properties."""
-    is_whole = data is not None and data.is_whole
+def can_write(report: Report, data: CalendarData | None, *, can_expand: bool = False) -> bool:
+    """Return whether the answer is whole objects, or expanded ones where it may be, with plain properties."""
+    is_whole = data is not None and (data.is_whole or (can_expand and data.is_expanded))
     return is_whole and not report.view.is_busy_only and listing.WRITTEN.issuperset(report.names())
 
 
@@ -44,8 +44,7 @@ def every(report: Report, rows: Sequence[TextRow]) -> list[bytes]:
 
 
 def _hides(report: Report, row: TextRow) -> bool:
-    view = report.view
-    return view.is_masked and bool(row.classification) and row.creator_id != view.principal.id
+    return report.view.hides_row(row.classification, row.creator_id)
 
 
 def _responses(report: Report, rows: Sequence[TextRow]) -> list[bytes]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from gateway.domain.model import CalendarObject, Window
 from gateway.services import occurrence_index, reading
 from gateway.services.reading import Summary, TextRow
-from plugins.radicale import data_responses, multistatus, zones
+from plugins.radicale import data_responses, expansion, multistatus, zones
 from plugins.radicale.calendar_data import CalendarData
 from plugins.radicale.filter_match import Subject, matches
 from plugins.radicale.filters import CompFilter, read_filter
@@ -31,22 +31,29 @@ def answer(report: Report) -> Answer:
     zone = zones.of_query(report.root, report.view, report.tx)
     is_plain = zone == ZoneInfo(report.view.entry.resource.zone)
     data = report.data(zone)
-    if is_plain and is_decided_by_index(wanted) and data_responses.can_write(report, data):
-        rows = _rows(report, wanted)
+    if is_plain and is_decided_by_index(wanted):
+        rows = _rows(report, wanted, data)
         if rows is not None:
             return multistatus.answer_of(data_responses.every(report, rows))
     return multistatus.answer(_responses(report, wanted, zone, data))
 
 
-def _rows(report: Report, wanted: CompFilter) -> list[TextRow] | None:
-    """Return the events of a time range inside the index horizon; None for other questions."""
+def _rows(report: Report, wanted: CompFilter, data: CalendarData | None) -> list[TextRow] | None:
+    """Return the events of a time range inside the index horizon as they are answered.
+
+    None for what has to be written one by one.
+    """
     comp = wanted.comps[0] if wanted.comps else None
-    if comp is None or comp.range is None:
+    if data is None or comp is None or comp.range is None:
         return None
     window, index = comp.range.window, report.calendar.index
-    if window.start < index.start or window.end > index.end:
+    if not data_responses.can_write(report, data, can_expand=True):
         return None
-    return reading.texts_between(report.tx, report.calendar, window, component=comp.name)
+    for one in (window, data.expand or window):
+        if one.start < index.start or one.end > index.end:
+            return None
+    rows = reading.texts_between(report.tx, report.calendar, window, component=comp.name)
+    return rows if data.expand is None else expansion.expanded(report, rows, data, data.expand)
 
 
 def _responses(report: Report, wanted: CompFilter, zone: tzinfo, data: CalendarData | None) -> Iterator[str]:

@@ -79,9 +79,13 @@ class View:
 
     def hides(self, seen: Seen) -> bool:
         """Return whether she sees this object as busy time only."""
+        return self.hides_row(seen.classification, seen.creator_id)
+
+    def hides_row(self, classification: int, creator_id: int | None) -> bool:
+        """Return the same from the two columns that decide."""
         if self.is_busy_only:
             return True
-        return self.is_masked and bool(seen.classification) and seen.creator_id != self.principal.id
+        return self.is_masked and bool(classification) and creator_id != self.principal.id
 
     def shows(self, seen: Seen) -> bool:
         """Return whether this object is there for her at all."""
