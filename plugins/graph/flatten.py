@@ -155,7 +155,9 @@ def _exceptions(reader: Reader, flat: Flat, excluded: set[Key]) -> dict[Key, Ove
             continue
         excluded.discard(key)
         start, end = reader.span(override, default=flat.implied(key).start)
-        start = fitting(start.settled())
+        if not start.is_date:
+            # An occurrence has no zone of its own there.
+            start = at_instant(start.instant, flat.start.zone or "UTC")
         found[key] = Override(key=key, start=start, end=in_zone(end.settled(), start), content=content)
     return found
 

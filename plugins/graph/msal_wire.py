@@ -82,7 +82,11 @@ class Wire:
             Unavailable: no answer, or 5xx.
             BadAnswer: not JSON.
         """
-        form = {name: str(value) for name, value in (data or {}).items() if value is not None}
+        form = {
+            name: value.decode() if isinstance(value, bytes) else str(value)
+            for name, value in (data or {}).items()
+            if value is not None
+        }
         answer = fetch(
             "POST",
             self.outside(url),

@@ -26,7 +26,8 @@ class Fault:
         times: calls to hit; -1 for ever.
         at: which calls, as the provider's control says it.
         needs: what must be prepared so that it can fire: ``token`` (access tokens have ended), ``watch`` (the
-            subscriptions are to be made anew); empty where ordinary work meets it.
+            subscriptions are to be made anew), ``renewal`` (they are to be prolonged); empty where ordinary work
+            meets it.
     """
 
     kind: str

@@ -224,6 +224,8 @@ class Storm(RuleBasedStateMachine):
             await side.expire_tokens()
         if fault.needs == "watch":
             self._forget_watches()
+        if fault.needs == "renewal":
+            self._age_watches()
         await side.script(fault)
         for full in (False, True):
             await self._busy_day([side], full=full)
@@ -278,6 +280,18 @@ class Storm(RuleBasedStateMachine):
         with self.db.transaction(write=True) as tx:
             for bond in self.bonds:
                 watches.drop(tx, bond.link_id)
+
+    def _age_watches(self) -> None:
+        """Let half of the life of every subscription be over."""
+        with self.db.transaction(write=True) as tx:
+            for bond in self.bonds:
+                if known := watches.of_link(tx, bond.link_id):
+                    watches.renew(
+                        tx,
+                        bond.link_id,
+                        expires_at_utc=known["expires_at_utc"],
+                        renew_at_utc=self.office.clock(),
+                    )
 
     async def _repair(self) -> None:
         """Sign in again, give access back, choose another calendar: whatever a link says that it waits for."""

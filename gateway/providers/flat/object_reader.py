@@ -168,7 +168,7 @@ def key_of_instant(instant: datetime, zone: ZoneInfo, *, is_date: bool) -> Key:
 
 def _categories(component: Component, line: Callable[[str], str]) -> tuple[str, ...]:
     names = [str(name) for entry in values_of(component, "CATEGORIES") for name in getattr(entry, "cats", ())]
-    return tuple(sorted({text for name in names if (text := line(name).replace(",", " ").strip())}))
+    return tuple(sorted({text for name in names if (text := line(name.replace(",", " ")))}))
 
 
 def _away(component: Component) -> str:

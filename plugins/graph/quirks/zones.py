@@ -42,10 +42,10 @@ def zone_of(answered: object, ours: str = "") -> str | None:
     """
     if not isinstance(answered, str):
         return None
-    if answered in _UTC_NAMES:
-        return "UTC"
     if ours and answered in {ours, graph_name(ours)}:
         return ours
+    if answered in _UTC_NAMES:
+        return "UTC"
     known = known_zone(answered)
     return known.key if known is not None else None
 

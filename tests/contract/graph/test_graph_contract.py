@@ -31,3 +31,22 @@ class TestGraph(ProviderContract):
     async def calendar_id(self, signed: Signed) -> str:
         look = CalendarLook(name="Room 1", zone="Europe/Berlin")
         return (await signed.account.create_calendar(look)).id
+
+
+@pytest.mark.lab_settings(
+    delta_gone_code="resyncRequired",
+    delta_lost_occurrences=1.0,
+    delta_outside_removed=False,
+    empty_page_chance=0.5,
+    folder_names_unique=False,
+    misfit_start="refuse",
+    occurrence_boundaries=False,
+    occurrences_as_stubs=False,
+    page_cap=2,
+    rewrite_text=False,
+    transaction_memory_s=3600.0,
+    windows_zone_names=False,
+    wipe_exceptions=False,
+)
+class TestGraphOtherwise(TestGraph):
+    """The same where every assumption about the real service is the other way round."""

@@ -1,0 +1,171 @@
+"""The corpus pushed to the laboratory and pulled back: occurrences equal as instants, or the loss has a name.
+
+Writes docs/capabilities-graph.md when WRITE_DOCS is set, and compares with it otherwise.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway.domain.errors import InvalidInput, TooManyInstances
+from gateway.domain.ical import ParsedObject, parse_entry, parse_object, split_import
+from gateway.domain.model import Window
+from gateway.domain.recurrence import expand
+from gateway.providers.compare import comparable
+from gateway.providers.contract import ObjectKey, Presentation, Put, Upsert
+from gateway.providers.errors import Rejected
+from plugins.graph.account import GraphAccount
+from plugins.graph.client import GraphClient
+from plugins.graph.mapping import project
+from tests.contract.graph.capabilities import PATH, page
+from tests.contract.graph.graph_lab import Signed
+from tests.judge.corpus import calendar_files, corpus_dir
+
+ZONE = ZoneInfo("Europe/Berlin")
+LOOK = Presentation(zone="Europe/Berlin")
+PROBE = Window(start=datetime(1900, 1, 1, tzinfo=UTC), end=datetime(1900, 1, 2, tzinfo=UTC))
+MAX_BYTES = 10_000_000
+LIMIT = 5000
+# Each object costs some requests, and an expanded one some hundred: the whole corpus is for soak.
+EVERY = 1 if os.environ.get("CALGATE_SOAK") or os.environ.get("WRITE_DOCS") else 9
+Spans = set[tuple[datetime, datetime]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    name: str
+    obj: ParsedObject
+    key: ObjectKey
+
+
+def cases() -> Iterator[Case]:
+    base, files = calendar_files()
+    number = 0
+    for path in files:
+        try:
+            entries = split_import(path.read_bytes(), max_object_bytes=MAX_BYTES).entries
+        except InvalidInput:
+            continue
+        for entry in entries:
+            try:
+                obj = parse_entry(entry, max_bytes=MAX_BYTES)
+            except InvalidInput:
+                continue
+            number += 1
+            key = ObjectKey(instance_id="corpus", resource_uuid=f"object-{number}", uid=obj.uid)
+            yield Case(name=f"{path.relative_to(base)} {obj.uid}", obj=obj, key=key)
+
+
+def year_of(obj: ParsedObject) -> Window:
+    first = expand(obj, zone=ZONE, window=PROBE, limit=LIMIT).first_start
+    assert first is not None
+    return Window(
+        start=datetime(first.year, 1, 1, tzinfo=UTC), end=datetime(first.year + 1, 1, 1, tzinfo=UTC)
+    )
+
+
+def spans_of(obj: ParsedObject, window: Window) -> Spans:
+    found = expand(obj, zone=ZONE, window=window, limit=LIMIT).occurrences
+    return {(each.start, each.end) for each in found}
+
+
+def months_around(obj: ParsedObject) -> Window | None:
+    """Return the window of a link as the engine would give it: here around the first start."""
+    if obj.component != "VEVENT":
+        return None
+    year = year_of(obj)
+    return Window(start=year.start - timedelta(days=366), end=year.end + timedelta(days=366))
+
+
+async def spans_there(client: GraphClient, calendar_id: str, upsert: Upsert, window: Window) -> Spans:
+    """Return what a person sees at the provider, which expands with an engine of its own."""
+    found: Spans = set()
+    query = {
+        "startDateTime": f"{window.start:%Y-%m-%dT%H:%M:%SZ}",
+        "endDateTime": f"{window.end:%Y-%m-%dT%H:%M:%SZ}",
+        "$top": "1000",
+    }
+    async for each in client.pages(f"{client.event(calendar_id, upsert.remote_id)}/instances", query):
+        for item in each["value"]:
+            texts = [item[edge]["dateTime"].partition(".")[0] for edge in ("start", "end")]
+            zone = ZONE if item["isAllDay"] else UTC
+            start, end = (datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC) for text in texts)
+            found.add((start, end))
+    return found
+
+
+@pytest.mark.lab_settings(page_cap=2500, graph_latency_s=0.0, mailbox_per_10_minutes=1e9)
+async def test_pain_17_the_corpus_through_graph_comes_back_equal_or_with_a_named_loss(
+    signed: Signed, account: GraphAccount, calendar_id: str
+) -> None:
+    warnings.simplefilter("ignore")
+    losses: Counter[str] = Counter()
+    pushed: dict[str, tuple[Case, Upsert]] = {}
+    for case in itertools.islice(cases(), 0, None, EVERY):
+        look = replace(LOOK, horizon=months_around(case.obj))
+        try:
+            made = await account.push(calendar_id, Put(key=case.key, ical=case.obj.ical, presentation=look))
+        except Rejected as error:
+            losses[str(error.code)] += 1
+            continue
+        assert isinstance(made, Upsert)
+        assert comparable(made.ical) == comparable(project(case.obj.ical, look)), case.name
+        pushed[made.remote_id] = (case, made)
+    pulled = {}
+    async for part in account.pull(calendar_id, cursor=None, window=None):
+        pulled |= {item.remote_id: item for item in part.items}
+    assert set(pushed) == set(pulled)
+    client = GraphClient(signed.http, base=signed.config["api_base"], root="me", at_once=4)
+    different: list[str] = []
+    unlike: list[str] = []
+    expanded = 0
+    for name, (case, made) in pushed.items():
+        item = pulled[name]
+        assert isinstance(item, Upsert), (case.name, item)
+        assert (item.version, item.marker) == (made.version, case.key.marker), case.name
+        expanded += name.startswith("expanded:")
+        window = year_of(case.obj)
+        try:
+            wanted = spans_of(case.obj, window)
+        except TooManyInstances:
+            losses["moreThan5000"] += 1
+            continue
+        back = parse_object(item.ical, max_bytes=MAX_BYTES)
+        if spans_of(back, window) != wanted:
+            different.append(case.name)
+            print("DIFFERENT", case.name, sorted(spans_of(back, window) ^ wanted)[:4])
+        if back.master is not None and "RRULE" in back.master:
+            seen = await spans_there(client, calendar_id, made, window)
+            # calendarView compares days in UTC: those at the edges of the year may be seen or not.
+            if _inside(seen, window) != _inside(wanted, window):
+                unlike.append(case.name)
+                print("UNLIKE", case.name, sorted(seen ^ wanted)[:4])
+    assert (different, unlike) == ([], [])
+    if EVERY > 1 or calendar_files()[0] != corpus_dir():
+        return
+    text = page(pushed=len(pushed), expanded=expanded, losses=losses)
+    if os.environ.get("WRITE_DOCS"):
+        PATH.write_text(text, "utf-8")
+    # The counts move whenever the reader takes more files; the words must not without being read.
+    assert _words_of(PATH.read_text("utf-8")) == _words_of(text), (
+        "run with WRITE_DOCS=1 and read what changed"
+    )
+
+
+def _inside(spans: Spans, window: Window) -> Spans:
+    day = timedelta(days=2)
+    return {each for each in spans if window.start + day <= each[0] and each[1] <= window.end - day}
+
+
+def _words_of(text: str) -> str:
+    return re.sub(r"(?m)\b\d+ (?=objects|of them|\|)", "N ", text)
