@@ -10,11 +10,11 @@ from tests.e2e.graph_side import GraphSide
 from tests.e2e.office import SOAK
 from tests.e2e.storm import run_storm
 
-EXAMPLES = int(os.environ.get("CALGATE_STORM_EXAMPLES", "200" if SOAK else "1"))
+EXAMPLES = int(os.environ.get("CALGATE_STORM_EXAMPLES", "200" if SOAK else "2"))
 
 
 def test_after_every_storm_outlook_and_we_are_equal(sqlite_template: Path) -> None:
-    fired = run_storm(GraphSide, template=sqlite_template, examples=EXAMPLES)
+    fired = run_storm(GraphSide, template=sqlite_template, examples=EXAMPLES, deals_all=SOAK)
     print(dict(sorted(fired.items())))
 
 

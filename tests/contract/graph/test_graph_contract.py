@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import pytest
@@ -33,6 +34,7 @@ class TestGraph(ProviderContract):
         return (await signed.account.create_calendar(look)).id
 
 
+@pytest.mark.skipif(not os.environ.get("CALGATE_SOAK"), reason="the other half runs behind `make soak`")
 @pytest.mark.lab_settings(
     delta_gone_code="resyncRequired",
     delta_lost_occurrences=1.0,
