@@ -34,7 +34,7 @@ _FLOATING = re.compile(
 _HEADER = re.compile(rb"^(X-WR-CALNAME|NAME|X-WR-TIMEZONE)(?:;[^:\r\n]*)?:([^\r\n]*)", _FLAGS)
 _VOLATILE = re.compile(rb"^(?:DTSTAMP|CREATED|LAST-MODIFIED)[;:][^\r\n]*\r?\n?", _FLAGS)
 _ESCAPED = re.compile(rb"\\([\\,;])")
-_KINDS = (b"VEVENT", b"VTODO", b"VJOURNAL")
+_KINDS = (b"VEVENT", b"VTODO", b"VJOURNAL", b"VAVAILABILITY")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +258,7 @@ def _piece(scan: _Scan, data: bytes, calendar: int, entry: tuple[bytes, int, int
             scan.timezones.setdefault((calendar, tzid), piece)
         return
     if name not in _KINDS:
-        if name in (b"VFREEBUSY", b"VAVAILABILITY"):
+        if name == b"VFREEBUSY":
             scan.refusals.append(_refusal(line, f"line {line}: {name.decode()} is not kept in calendars"))
         elif not name.startswith(b"X-"):
             scan.refusals.append(_refusal(line, f"line {line}: {_text(name)} is no event, task or note"))

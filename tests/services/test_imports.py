@@ -66,6 +66,16 @@ def test_bad_entries_are_listed_and_the_rest_is_imported(world: World, room: Cal
     assert report.done == 7
 
 
+def test_availability_is_imported_like_anything_else(world: World, room: Calendar) -> None:
+    hours = [
+        "BEGIN:VAVAILABILITY", "UID:hours", STAMP, "BEGIN:AVAILABLE", "UID:open", STAMP, "DTSTART:20260101T080000Z",
+        "DTEND:20260101T160000Z", "RRULE:FREQ=DAILY", "END:AVAILABLE", "END:VAVAILABILITY",
+    ]  # fmt: skip
+    report = world.load(room, vcalendar(event("good", day=1), hours))
+    assert counts(report) == (2, 0, 0, 0)
+    assert world.listing(room).keys() == {"good.ics", "hours.ics"}
+
+
 def test_every_number_of_the_log_is_there_after_a_partly_refused_import(world: World, room: Calendar) -> None:
     world.load(room, vcalendar(*(event(f"u{n}", day=n, hour=n % 20) for n in range(70))))
     world.put(room, "taken", vevent("taken", at(300, 10)))

@@ -62,7 +62,6 @@ BAD: dict[str, tuple[bytes, type[InvalidInput], int | None, str | None]] = {
     "mixed kinds": (calendar(*OTHER, "BEGIN:VTODO", "UID:1", "END:VTODO"), InvalidCalendarObject, None, None),
     "two masters": (calendar(*OTHER, *OTHER), InvalidCalendarObject, 8, None),
     "VFREEBUSY": (event(START, kind="VFREEBUSY"), UnsupportedComponent, None, None),
-    "VAVAILABILITY": (event(START, kind="VAVAILABILITY"), UnsupportedComponent, None, None),
     "unknown component": (event(START, kind="X-THING"), UnsupportedComponent, None, None),
     "no DTSTART": (event("SUMMARY:x"), InvalidCalendarObject, 4, "DTSTART"),
     "broken DTSTART": (event("DTSTART:tomorrow"), InvalidCalendarData, 6, "DTSTART"),

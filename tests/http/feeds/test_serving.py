@@ -231,6 +231,23 @@ async def test_free_busy_file_tells_times_only(world: World, made: Any) -> None:
     assert b"METHOD:PUBLISH" in body
 
 
+async def test_free_busy_file_counts_availability_and_the_feed_has_nothing_of_it(
+    world: World, made: Any
+) -> None:
+    hours = (
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//EN\r\nBEGIN:VAVAILABILITY\r\nUID:hours\r\n"
+        "DTSTAMP:20260101T000000Z\r\nDTSTART:20260303T000000Z\r\nDTEND:20260304T000000Z\r\n"
+        "BEGIN:AVAILABLE\r\nUID:open\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260303T080000Z\r\n"
+        "DTEND:20260303T160000Z\r\nEND:AVAILABLE\r\nEND:VAVAILABILITY\r\nEND:VCALENDAR\r\n"
+    )
+    world.put("room", hours.encode())
+    async with world.client() as client:
+        times = await (await client.get(made.path.replace(".ics", ".ifb"))).read()
+        events = await (await client.get(made.path)).read()
+    assert b"BUSY-UNAVAILABLE:20260303T000000Z/20260303T080000Z" in times.replace(b"\r\n ", b"")
+    assert b"AVAILAB" not in events
+
+
 async def test_two_requests_at_once_render_once(
     world: World, made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
