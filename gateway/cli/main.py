@@ -27,6 +27,7 @@ from gateway.cli import (
     link_remove,
     link_settings,
     link_undo,
+    live_check,
     operate,
     person,
     resource,
@@ -62,6 +63,7 @@ app.add_typer(link.app)
 app.add_typer(conflicts.app)
 sync_work.register(app)
 why.register(app)
+live_check.register(app)
 transfer.register(app)
 doctor.register(app)
 
