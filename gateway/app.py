@@ -39,6 +39,7 @@ _LOOP_PROBE_S = 5.0
 _CHORE_ASKS_S = 60.0
 _CHORE_LEASE = timedelta(minutes=10)  # a node that died over a chore keeps the others from it no longer
 _BACKLOG = 512
+_SWITCH_S = 0.001
 _LAST_PORT = 65535
 
 
@@ -195,6 +196,10 @@ def _demo(
 
 
 def _run_loop(main: Awaitable[None]) -> None:
+    # A database thread that computes keeps the interpreter for that long while the event loop waits; every
+    # request to a provider takes several turns of the loop.
+    sys.setswitchinterval(_SWITCH_S)
+
     async def whole() -> None:
         await main
 

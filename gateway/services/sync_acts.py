@@ -68,7 +68,7 @@ def _adopt(tx: Transaction, ctx: RunContext, one: Judged, now: datetime) -> None
     uid = one.mapping.uid if one.mapping is not None else one.remote.uid
     if uid is None:
         return
-    mapping_store.free_remote_id(tx, ctx.link.id, one.remote.remote_id, but_uid=uid)
+    mapping_store.free_remote_ids(tx, ctx.link.id, {one.remote.remote_id: uid})
     values = agreed(one.remote, one.remote.content_hash) | {"drift_hash": None, "updated_at_utc": now}
     same = one.local is not None and one.local.ours_hash == one.remote.content_hash
     if one.mapping is None or same:

@@ -179,6 +179,7 @@ def _jobs(
     found, known = views(tx, ctx, uids)
     parked = sync_log.parked(tx, ctx.link.id, sync_log.HERE) if found else {}
     jobs: list[Job] = []
+    intents: dict[str, dict[str, Any]] = {}
     for uid in dict.fromkeys(uids):
         local, mapping = found.get(uid), known.get(uid)
         aside = parked.get((sync_log.HERE, uid))
@@ -187,15 +188,38 @@ def _jobs(
                 mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": False})
             continue
         job = _job(tx, ctx, uid, local, mapping, now=now)
+        if job is not None and local is not None and isinstance(job.write, Put) and not job.write.remote_id:
+            # Noted before the create: after a crash somebody must know what may be there.
+            intents[uid] = _intent(local, now)
         if job is not None:
             jobs.append(replace(job, was_aside=True) if aside is not None else job)
         elif settle and mapping is not None and mapping.is_dirty:
             mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": False})
         if aside is not None and local is None:
             sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
+    mapping_store.add_many(tx, ctx.link.id, {uid: row for uid, row in intents.items() if uid not in known})
+    mapping_store.save_many(tx, ctx.link.id, {uid: row for uid, row in intents.items() if uid in known})
     if jobs:
         begin_run(tx, ctx, now=now)
     return tuple(jobs)
+
+
+def _intent(local: LocalView, now: datetime) -> dict[str, Any]:
+    """Return the columns of a mapping whose copy is about to be made."""
+    ours = local.ours or b""
+    return {
+        "remote_id": None,
+        "version": None,
+        "sent": ours,
+        "sent_hash": "",
+        "base": ours,
+        "base_hash": local.ours_hash,
+        "drift_hash": None,
+        "is_dirty": True,
+        "state": "creating",
+        "is_ours": True,
+        "updated_at_utc": now,
+    }
 
 
 def _job(
@@ -211,7 +235,7 @@ def _job(
         case Sending.PARK if local is not None:
             park_here(tx, ctx, local, reason=local.rejected or "it cannot be sent", now=now)
         case Sending.CREATE if local is not None:
-            return _creation(tx, ctx, local, now=now, is_repeat=mapping is not None)
+            return _creation(ctx, local, is_repeat=mapping is not None)
         case Sending.UPDATE if local is not None and mapping is not None:
             return _change(ctx, local, mapping)
         case Sending.DELETE if mapping is not None:
@@ -247,29 +271,8 @@ def _change(ctx: RunContext, local: LocalView, mapping: Mapping) -> Job:
     )
 
 
-def _creation(
-    tx: Transaction, ctx: RunContext, local: LocalView, *, now: datetime, is_repeat: bool = False
-) -> Job:
-    """Note the intent before the create: after a crash somebody must know what may be there."""
+def _creation(ctx: RunContext, local: LocalView, *, is_repeat: bool = False) -> Job:
     uid, ours = local.stored.uid, local.ours or b""
-    mapping_store.save(
-        tx,
-        ctx.link.id,
-        uid,
-        {
-            "remote_id": None,
-            "version": None,
-            "sent": ours,
-            "sent_hash": "",
-            "base": ours,
-            "base_hash": local.ours_hash,
-            "drift_hash": None,
-            "is_dirty": True,
-            "state": "creating",
-            "is_ours": True,
-            "updated_at_utc": now,
-        },
-    )
     return Job(
         uid=uid,
         write=Put(key=ctx.key(uid), ical=ours, presentation=ctx.presentation_of(uid), is_repeat=is_repeat),

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.domain.errors import InvalidInput
 from gateway.domain.fingerprint import is_same_but_stamp
-from gateway.providers.contract import Delete, Removed, Upsert
+from gateway.providers.contract import Delete, Upsert
 from gateway.services import sync_run
 from gateway.services.sync_context import RunContext, content_hash, held, log_line
 from gateway.services.sync_push import Done, Job, ticket
@@ -38,6 +38,7 @@ def record(
     if not values or not link_store.change_held(tx, ctx.claim, values):
         held(tx, ctx)
     lines: list[dict[str, Any]] = []
+    copies: dict[str, dict[str, Any]] = {}
     for one in done:
         uid = one.job.uid
         if one.guests:
@@ -50,7 +51,10 @@ def record(
         elif one.conflict:
             mapping_store.save(tx, ctx.link.id, uid, {"is_dirty": True})
         elif one.answer is not None:
-            lines.append(_written(tx, ctx, one, now))
+            if isinstance(one.answer, Upsert):
+                copies[uid] = _copy(one.job, one.answer, now)
+            lines.append(_written(tx, ctx, one, copies.get(uid), now))
+    _map(tx, ctx, done, copies)
     sync_log.append(tx, lines)
     return mapping_store.has_dirty(tx, ctx.link.id)
 
@@ -77,42 +81,45 @@ def record_and_finish(
     return True
 
 
-def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict[str, Any]:
+def _copy(job: Job, answer: Upsert, now: datetime) -> dict[str, Any]:
+    """Return the columns of a mapping after a write."""
+    return {
+        "remote_id": answer.remote_id,
+        "version": answer.version,
+        "memo": answer.memo,
+        "sent": job.ours,
+        "sent_hash": job.ours_hash,
+        "base": answer.ical,
+        "base_hash": _hash_of_answer(answer.ical, job),
+        "drift_hash": None,
+        "has_guests": answer.guests,
+        "is_dirty": False,
+        "state": "ok",
+        "updated_at_utc": now,
+    }
+
+
+def _map(tx: Transaction, ctx: RunContext, done: Sequence[Done], copies: Dict[str, Dict[str, Any]]) -> None:
+    """Store all copies of a chunk in as few statements as there are kinds of them."""
+    known = {one.job.uid: getattr(one.job.write, "remote_id", None) for one in done}
+    new = {copy["remote_id"]: uid for uid, copy in copies.items() if known[uid] != copy["remote_id"]}
+    mapping_store.free_remote_ids(tx, ctx.link.id, new)
+    mapping_store.save_many(tx, ctx.link.id, copies)
+
+
+def _written(
+    tx: Transaction, ctx: RunContext, one: Done, copy: Dict[str, Any] | None, now: datetime
+) -> dict[str, Any]:
     uid, answer = one.job.uid, one.answer
-    is_gone = isinstance(answer, Removed) or answer is None
-    action = (
-        "delete" if is_gone else ("create" if getattr(one.job.write, "remote_id", None) is None else "update")
-    )
-    after: str | None = None
-    if isinstance(answer, Upsert):
-        after = _hash_of_answer(answer.ical, one.job)
-        if getattr(one.job.write, "remote_id", None) != answer.remote_id:
-            mapping_store.free_remote_id(tx, ctx.link.id, answer.remote_id, but_uid=uid)
-        mapping_store.save(
-            tx,
-            ctx.link.id,
-            uid,
-            {
-                "remote_id": answer.remote_id,
-                "version": answer.version,
-                "memo": answer.memo,
-                "sent": one.job.ours,
-                "sent_hash": one.job.ours_hash,
-                "base": answer.ical,
-                "base_hash": after,
-                "drift_hash": None,
-                "has_guests": answer.guests,
-                "is_dirty": False,
-                "state": "ok",
-                "updated_at_utc": now,
-            },
-        )
+    if copy is None:
+        action = "delete"
+        mapping_store.drop(tx, ctx.link.id, uid)
+    else:
+        action = "create" if getattr(one.job.write, "remote_id", None) is None else "update"
         if one.job.was_aside:
             sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
         if one.job.had_drift:
             _close_drift(tx, ctx.link.uuid, uid, now)
-    else:
-        mapping_store.drop(tx, ctx.link.id, uid)
     ctx.count(action)
     return log_line(
         ctx,
@@ -122,7 +129,7 @@ def _written(tx: Transaction, ctx: RunContext, one: Done, now: datetime) -> dict
         uid=uid,
         remote_id=answer.remote_id if answer is not None else None,
         before=one.job.before,
-        after=after,
+        after=copy["base_hash"] if copy is not None else None,
         fields=one.job.fields,
         was=one.job.was or None,
     )

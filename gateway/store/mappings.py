@@ -23,6 +23,13 @@ _UPDATE = update(mapping).where(
     mapping.c.link_id == bindparam("b_link_id"), mapping.c.uid == bindparam("b_uid")
 )
 _INSERT = insert(mapping)
+_DEFAULTS: Dict[str, object] = {
+    "memo": b"",
+    "is_ours": False,
+    "has_guests": False,
+    "is_dirty": False,
+    "state": "ok",
+}
 _FREE_REMOTE_ID = (
     update(mapping)
     .where(
@@ -111,19 +118,35 @@ def count(tx: Transaction, link_id: LinkId) -> int:
 
 def save(tx: Transaction, link_id: LinkId, uid: str, values: Dict[str, Any]) -> None:
     """Insert or change one mapping; a base equal to what was sent is stored once."""
-    values = dict(values)
-    if "base" in values and values["base"] == values.get("sent"):
-        values["base"] = None
+    values = _lean(values)
     changed = tx.execute(_UPDATE, {**values, "b_link_id": link_id, "b_uid": uid})
     if not changed.rowcount:
-        defaults: dict[str, Any] = {
-            "memo": b"",
-            "is_ours": False,
-            "has_guests": False,
-            "is_dirty": False,
-            "state": "ok",
-        }
-        tx.execute(_INSERT, defaults | values | {"link_id": link_id, "uid": uid})
+        tx.execute(_INSERT, {**_DEFAULTS, **values} | {"link_id": link_id, "uid": uid})
+
+
+def save_many(tx: Transaction, link_id: LinkId, rows: Dict[str, Dict[str, Any]]) -> None:
+    """Change mappings by UID, each in the same columns; see ``save``."""
+    if not rows:
+        return
+    parts = [{**_lean(values), "b_link_id": link_id, "b_uid": uid} for uid, values in rows.items()]
+    if tx.execute(_UPDATE, parts).rowcount != len(parts):
+        for uid, values in rows.items():
+            save(tx, link_id, uid, values)
+
+
+def add_many(tx: Transaction, link_id: LinkId, rows: Dict[str, Dict[str, Any]]) -> None:
+    """Insert mappings by UID, each with the same columns; none of them is there."""
+    if rows:
+        parts = [
+            {**_DEFAULTS, **_lean(values)} | {"link_id": link_id, "uid": uid} for uid, values in rows.items()
+        ]
+        tx.execute(_INSERT, parts)
+
+
+def _lean(values: Dict[str, Any]) -> dict[str, Any]:
+    if "base" in values and values["base"] == values.get("sent"):
+        return {**values, "base": None}
+    return dict(values)
 
 
 def drop(tx: Transaction, link_id: LinkId, uid: str) -> None:
@@ -131,9 +154,13 @@ def drop(tx: Transaction, link_id: LinkId, uid: str) -> None:
     tx.execute(delete(mapping).where(mapping.c.link_id == link_id, mapping.c.uid == uid))
 
 
-def free_remote_id(tx: Transaction, link_id: LinkId, remote_id: str, *, but_uid: str) -> None:
-    """Take a remote id from whatever other object holds it, so that it can be mapped anew."""
-    tx.execute(_FREE_REMOTE_ID, {"b_link_id": link_id, "b_remote_id": remote_id, "b_uid": but_uid})
+def free_remote_ids(tx: Transaction, link_id: LinkId, uid_of: Dict[str, str]) -> None:
+    """Take remote ids from whatever objects hold them beside those named, so that they can be mapped anew."""
+    parts = [
+        {"b_link_id": link_id, "b_remote_id": remote_id, "b_uid": uid} for remote_id, uid in uid_of.items()
+    ]
+    if parts:
+        tx.execute(_FREE_REMOTE_ID, parts)
 
 
 def mark_dirty(tx: Transaction, link_id: LinkId, *, is_forced: bool = False) -> int:

@@ -49,7 +49,7 @@ async def push(run: Run, *, is_full: bool) -> None:
     await _guard(run, is_full=is_full)
     if is_full:
         run.expected = run.examined + await run.db.aread(sync_push.work_left, run.ctx, is_full=True)
-        has_dirty = await _all(run, Step.COMPARE, "")
+        has_dirty = await _compare(run)
         values = {"pushed_seq": max(seq, run.link.pushed_seq), "is_full": False}
         values |= sync_run.window_values(run.ctx)
         await run.db.awrite(sync_run.save, run.ctx, values | {"compared_at_utc": run.clock()})
@@ -116,6 +116,45 @@ async def _all(run: Run, step: Step, after: int | str, *, may_wait: bool = False
         if chunk.is_last:
             return has_dirty
         after = chunk.after
+
+
+async def _compare(run: Run) -> bool:
+    """Compare everything: while a chunk is sent, the next is planned and the one before is recorded.
+
+    Chunks are parts of the order of UIDs, so that none of them has an object of another one.
+    """
+    planning: asyncio.Task[Chunk] | None = asyncio.create_task(_plan(run, Step.COMPARE, ""))
+    recording: asyncio.Task[bool] | None = None
+    try:
+        while planning is not None:
+            chunk = await planning
+            planning = None
+            if not chunk.is_last:
+                planning = asyncio.create_task(_plan(run, Step.COMPARE, chunk.after))
+            run.examined += chunk.examined
+            done, error = await _send(run, chunk)
+            if recording is not None:
+                await recording
+            recording = asyncio.create_task(_record(run, done))
+            if error is not None or not _went_well(done):
+                await recording
+            if error is not None:
+                raise error
+            for one in done:
+                if one.conflict:
+                    await _resolve(run, one)
+        return await recording if recording is not None else False
+    finally:
+        # Whatever ends this: what was sent is recorded first.
+        left = [task for task in (planning, recording) if task is not None]
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+async def _record(run: Run, done: Sequence[Done]) -> bool:
+    values = {"done": run.examined, "total": max(run.expected, run.examined)}
+    return await run.together.write(
+        run.link.id, sync_record.record, run.ctx, done, now=run.clock(), values=values
+    )
 
 
 def _went_well(done: Sequence[Done]) -> bool:

@@ -14,9 +14,9 @@ from gateway.store import links as link_store
 from gateway.store.database import Transaction
 from gateway.store.schema_sync import link
 from gateway.sync.worker import POLL_S
-from tests.bench.engine_world import engine_world, program
+from tests.bench.engine_world import EngineWorld, engine_world, program
 from tests.bench.figures import Figure
-from tests.bench.lab_process import LabProcess, cpu_s, lab_process
+from tests.bench.lab_process import cpu_s, lab_process
 from tests.e2e.google_world import environ
 
 _LIST = "calendar.events.list"
@@ -53,7 +53,9 @@ def idle_links(size: Size) -> list[Figure]:
             world.wait_until_idle()
         world.db.write(_multiply, size.poll_s)
         with program(world, "-m", "gateway", "serve", "--port", "0") as gateway:
-            counts = _started(lab)
+            time.sleep(3.0)
+            _settle(world)
+            counts = lab.control("GET", "status")["counts"]
             before, begun = cpu_s(gateway.pid), time.monotonic()
             time.sleep(size.seconds)
             spent, took_s = cpu_s(gateway.pid) - before, time.monotonic() - begun
@@ -74,16 +76,19 @@ def idle_links(size: Size) -> list[Figure]:
     ]  # fmt: skip
 
 
-def _started(lab: LabProcess) -> dict[str, int]:
-    """Wait until the gateway polls; return the calls so far."""
-    first: int = lab.control("GET", "status")["counts"][_LIST]
-    deadline = time.monotonic() + 60
+def _settle(world: EngineWorld) -> None:
+    """Wait until the gateway polls, and has caught up with what fell due while it started."""
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        time.sleep(1.0)
-        if lab.control("GET", "status")["counts"][_LIST] > first:
-            time.sleep(3.0)  # signed in, and at its rhythm
-            return dict(lab.control("GET", "status")["counts"])
-    raise RuntimeError("the gateway does not poll")
+        time.sleep(2.0)
+        if not world.db.read(_overdue):
+            return
+    raise RuntimeError("the gateway does not keep up with its polls")
+
+
+def _overdue(tx: Transaction) -> int:
+    late = link.c.due_at < link_store.clock_ms(tx) - 1500
+    return int(tx.execute(select(func.count()).select_from(link).where(late)).scalar_one())
 
 
 def _signing(counts: dict[str, int]) -> set[str]:
