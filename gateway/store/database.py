@@ -198,6 +198,8 @@ class Database:
                 with self.engine.connect() as connection:
                     self._configure(connection, write=write)
                     with connection.begin() as transaction:
+                        if self.is_sqlite:
+                            begin_sqlite(connection, write=write)
                         tx = Transaction(
                             connection,
                             is_write=write,
@@ -305,23 +307,27 @@ class Database:
             ):
                 connection.execute(f"PRAGMA {pragma}").close()
 
-        @event.listens_for(engine, "begin")
-        def _begin(connection: Connection) -> None:
-            if connection.get_execution_options().get("calgate_write", False):
-                _begin_immediate(connection, driver)
-            else:
-                raw: Any = connection.connection.dbapi_connection  # Any: the driver's own object
-                raw.execute("BEGIN").close()
-
         return engine
 
     def _configure(self, connection: Connection, *, write: bool) -> None:
         if self.is_sqlite:
-            connection.execution_options(calgate_write=write)
-        elif write:
+            return
+        if write:
             connection.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=False)
         else:
             connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def begin_sqlite(connection: Connection, *, write: bool) -> None:
+    """Begin the transaction that SQLAlchemy believes has begun: the driver begins none by itself.
+
+    Not by an event of the engine: with one of them every statement looks for listeners.
+    """
+    if write:
+        _begin_immediate(connection, sqlite_driver())
+        return
+    raw: Any = connection.connection.dbapi_connection  # Any: the driver's own object
+    raw.execute("BEGIN").close()
 
 
 def _begin_immediate(connection: Connection, driver: ModuleType) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.errors import StoreBusy, StoreFull, StoreUnusable
-from gateway.store.database import Database, Transaction, sqlite_driver, translate
+from gateway.store.database import Database, Transaction, begin_sqlite, sqlite_driver, translate
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _ADVISORY_KEY = 0x63616C67617465  # "calgate"
@@ -123,8 +123,8 @@ def _run_without_foreign_keys(connection: Connection) -> None:
         raise StoreUnusable
     driver.execute("PRAGMA foreign_keys=OFF").close()
     try:
-        connection.execution_options(calgate_write=True)
         with connection.begin():
+            begin_sqlite(connection, write=True)
             _run(connection)
             if broken := connection.execute(text("PRAGMA foreign_key_check")).all():
                 raise StoreUnusable(
