@@ -48,7 +48,7 @@ def idle_links(size: Size) -> list[Figure]:
         lab_process("--google", *accounts, page_cap=250, empty_page_chance=0.0) as lab,
         engine_world(Path(directory), environ(lab.base) | {"CALGATE_POLL_S": str(size.poll_s)}) as world,
     ):
-        lab.client(lambda client: world.google_rooms(client, emails))
+        lab.client(lambda client: world.lab_rooms(client, "google", emails))
         with program(world, "-m", "gateway", "worker"):
             world.wait_until_idle()
         world.db.write(_multiply, size.poll_s)

@@ -49,14 +49,14 @@ def first_sync(size: Size) -> list[Figure]:
         ) as lab,
         engine_world(Path(directory), environ(lab.base) | budget) as world,
     ):  # fmt: skip
-        lab.client(lambda client: world.google_rooms(client, others))
+        lab.client(lambda client: world.lab_rooms(client, "google", others))
         with program(world, "-m", "gateway", "serve", "--port", "0") as gateway:
             world.wait_until_idle()
             bulk = world.add_resource("bulk")
             bulk_load(str(world.db.url), "bulk", size.events)
             started = lab.control("GET", "status")["requests"]
             before = cpu_s(gateway.pid)
-            lab.client(lambda client: world.google_account(client, big, bulk, past_days=400))
+            lab.client(lambda client: world.lab_account(client, "google", big, bulk, past_days=400))
             written = _beside(world, world.rooms[:-1], size)
             spent = cpu_s(gateway.pid) - before
         calls = lab.control("GET", f"log?after={started}")["entries"]

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 
 from gateway.domain.link_model import Account, Direction, Link, LinkId
 from gateway.domain.model import Calendar, ResourceKind
-from gateway.providers.contract import Use
+from gateway.providers.contract import SignInKind, Use
 from gateway.services import Database, Sealer, links, objects, principals, resources, startup
 from gateway.services.limits import Limits
 from gateway.services.objects import Origin
@@ -30,8 +30,10 @@ from gateway.store import links as link_store
 from gateway.store import migrate
 from gateway.sync.engine import Engine, open_engine
 from tests.conftest import ROOT, Cli
+from tests.contract.lab.graph_client import Microsoft
 from tests.contract.lab.lab_client import REDIRECT, LabClient, _query
-from tests.e2e.google_world import environ
+from tests.e2e.google_world import environ as google_environ
+from tests.e2e.graph_world import environ as graph_environ
 
 _WRITER = Origin(label="bench")
 _USES = frozenset({Use.OWN_CALENDARS, Use.LIST, Use.WRITE, Use.READ})
@@ -40,6 +42,11 @@ _USES = frozenset({Use.OWN_CALENDARS, Use.LIST, Use.WRITE, Use.READ})
 def utc_now() -> datetime:
     """Return the current instant as aware UTC."""
     return datetime.now(UTC)
+
+
+def providers(base: str) -> dict[str, str]:
+    """Return the settings of the plug-ins towards a laboratory, and towards this machine."""
+    return google_environ(base) | graph_environ(base) | {"CALGATE_CALDAV_ALLOW_LOOPBACK": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,24 +104,39 @@ class EngineWorld:
         self.rooms.append(room)
         return room
 
-    async def google_rooms(self, lab: LabClient, emails: Sequence[str], *, each: int = 1) -> None:
-        """Connect accounts of the laboratory through their consent pages, each with rooms of its own."""
-        for email in emails:
-            login = email.partition("@")[0]
-            await self.google_account(
-                lab, email, *(self.add_resource(f"{login}-{number}") for number in range(each))
-            )
+    def engine(self) -> AbstractAsyncContextManager[Engine]:
+        """Open an engine with the settings of the gateway's processes; its worker stands still."""
+        return open_engine(self.db, self.settings, self.sealer, clock=utc_now, environ=self.variables)
 
-    async def google_account(self, lab: LabClient, email: str, *calendars: Calendar, **settings: Any) -> None:
+    async def lab_rooms(self, lab: LabClient, provider: str, emails: Sequence[str]) -> None:
+        """Connect accounts of the laboratory through their consent pages, each with a room of its own."""
+        for email in emails:
+            calendar = self.add_resource(email.partition("@")[0])
+            await self.lab_account(lab, provider, email, calendar)
+
+    async def lab_account(
+        self, lab: LabClient, provider: str, email: str, *calendars: Calendar, **settings: Any
+    ) -> None:
         """Connect one account and link calendars to ones of its own there."""
-        environment = environ(lab.base)
-        async with open_engine(
-            self.db, self.settings, self.sealer, clock=utc_now, environ=environment
-        ) as engine:
-            account = await _connect(engine, lab, email, self.person(email.partition("@")[0]).id)
+        async with self.engine() as engine:
+            account = await _connect(engine, lab, provider, email, self.person(email.partition("@")[0]).id)
             for calendar in calendars:
                 row = await engine.connector.dedicated_calendar(account, calendar)
                 self.link(calendar, account, row, **settings)
+
+    async def dav_account(self, url: str, login: str, password: str, *calendars: Calendar) -> None:
+        """Connect one account of a CalDAV server and link calendars to ones of its own there."""
+        async with self.engine() as engine:
+            account = await engine.connector.with_fields(
+                "caldav",
+                {"url": url, "login": login, "password": password},
+                kind=SignInKind.PASSWORD,
+                principal_id=self.person(login).id,
+                actor="bench",
+            )
+            for calendar in calendars:
+                row = await engine.connector.dedicated_calendar(account, calendar)
+                self.link(calendar, account, row)
 
     def prepared(self, room: Room, uid: str, title: str) -> Prepared:
         """Return an event ready to be stored, so that storing it is all that the writer's turn costs."""
@@ -143,12 +165,13 @@ class EngineWorld:
         raise RuntimeError("the links are still busy")
 
 
-async def _connect(engine: Engine, lab: LabClient, email: str, principal_id: Any) -> Account:
+async def _connect(engine: Engine, lab: LabClient, provider: str, email: str, principal_id: Any) -> Account:
     challenge = await engine.connector.begin(
-        "google", principal_id=principal_id, redirect_uri=REDIRECT, accepts_terms=True, uses=_USES
+        provider, principal_id=principal_id, redirect_uri=REDIRECT, accepts_terms=True, uses=_USES
     )
     assert challenge.url is not None
-    back = await lab.approve(challenge.url, account=email)
+    hands = Microsoft(lab.base, lab.session) if provider == "graph" else lab
+    back = await hands.approve(challenge.url, account=email)
     return await engine.connector.complete(_query(back), actor="bench")
 
 
