@@ -279,8 +279,10 @@ def _partial(tree: LineComponent, comp: ET.Element) -> Iterator[bytes]:
         for node in comp.findall(caldav("prop"))
     }
     subs = {(node.get("name") or "").upper(): node for node in comp.findall(caldav("comp"))}
-    has_all_props = comp.find(caldav("allprop")) is not None or not (props or subs)
-    has_all_comps = comp.find(caldav("allcomp")) is not None or not (props or subs)
+    # An empty element means the whole component, as in the example of RFC 4791 §7.8.1.
+    is_whole = len(comp) == 0
+    has_all_props = is_whole or comp.find(caldav("allprop")) is not None
+    has_all_comps = is_whole or comp.find(caldav("allcomp")) is not None
     yield fold(f"BEGIN:{tree.name}")
     for name, line in tree.lines:
         if has_all_props or name in props:

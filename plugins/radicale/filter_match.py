@@ -6,10 +6,10 @@ Text is matched on the lines of the object, time in ``filter_times``.
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from gateway.domain.content_lines import strip_controls
 from gateway.domain.line_tree import LineComponent, parameter, split
+from plugins.radicale.collations import folded
 from plugins.radicale.filter_times import Subject, in_range, instants_of
 from plugins.radicale.filters import CompFilter, ParamFilter, PropFilter, TextMatch
 
@@ -72,23 +72,8 @@ def _param_meets(parameters: str, wanted: ParamFilter) -> bool:
 
 def text_meets(value: str, wanted: TextMatch) -> bool:
     """Return whether a text holds (or, negated, does not hold) the wanted part."""
-    found = folded(wanted.value, wanted.collation) in folded(value, wanted.collation)
+    found = wanted.key in folded(value, wanted.collation)
     return found is not wanted.is_negated
-
-
-def folded(value: str, collation: str) -> str:
-    """Return a text as a collation compares it."""
-    if collation == "i;octet":
-        return value
-    if collation == "i;unicode-casemap":
-        # RFC 5051: the simple titlecase of each character, then its full decomposition.
-        return unicodedata.normalize("NFKD", "".join(map(_titled, value)))
-    return value.encode().lower().decode()  # bytes.lower touches ASCII letters only
-
-
-def _titled(char: str) -> str:
-    titled = char.title()
-    return titled if len(titled) == 1 else char
 
 
 def unescaped(value: str) -> str:

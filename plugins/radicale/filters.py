@@ -5,11 +5,11 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
+from plugins.radicale.collations import COLLATIONS, folded
 from plugins.radicale.names import caldav
 from plugins.radicale.problems import Problem
 from plugins.radicale.times import TimeRange, read_range
 
-COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
 _KNOWN_CHILDREN = {
     "comp-filter": {"is-not-defined", "time-range", "prop-filter", "comp-filter"},
     "prop-filter": {"is-not-defined", "time-range", "text-match", "param-filter"},
@@ -21,11 +21,12 @@ WITH_TIME = frozenset({"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VALARM", "VA
 
 @dataclass(frozen=True, slots=True)
 class TextMatch:
-    """Part of a text."""
+    """Part of a text; ``key`` is what the collation makes of it."""
 
     value: str
     collation: str
     is_negated: bool
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,13 @@ def _text(node: ET.Element) -> TextMatch:
         collation = COLLATIONS[0]
     if collation not in COLLATIONS:
         raise Problem(403, f"Texts are compared by {', '.join(COLLATIONS)}.", "<C:supported-collation/>")
-    return TextMatch(node.text or "", collation, node.get("negate-condition", "no") == "yes")
+    value = node.text or ""
+    return TextMatch(
+        value=value,
+        collation=collation,
+        is_negated=node.get("negate-condition", "no") == "yes",
+        key=folded(value, collation),
+    )
 
 
 def _parts(node: ET.Element, kind: str) -> dict[str, list[ET.Element]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from gateway.domain.model import Calendar, Level
 from plugins.radicale import access_control, home_token, principal_nodes, quota, supported, zones
+from plugins.radicale.collations import COLLATIONS
 from plugins.radicale.names import APPLE, CALSERVER, caldav, dav, text
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
@@ -153,8 +154,7 @@ CALENDAR: Mapping[str, Callable[[CalendarNode], str | None]] = {
         '<C:calendar-data content-type="text/calendar" version="2.0"/>'
     ),
     caldav("supported-collation-set"): lambda _node: "".join(
-        f"<C:supported-collation>{name}</C:supported-collation>"
-        for name in ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
+        f"<C:supported-collation>{name}</C:supported-collation>" for name in COLLATIONS
     ),
     caldav("max-resource-size"): lambda node: str(node.request.handle.limits.max_object_bytes),
     caldav("max-instances"): lambda node: str(node.request.handle.limits.max_instances),

@@ -95,6 +95,8 @@ def uid_problem(tx: Transaction, request: Request, view: View, conflict: UidConf
 
 
 def _check_type(request: Request) -> None:
+    if request.header("Content-Range") is not None:
+        raise Problem(400, "Send the whole object; parts of it cannot be put.")
     media, _, rest = str(request.environ.get("CONTENT_TYPE") or "").partition(";")
     if media.strip().lower() not in _TYPES:
         raise Problem(403, "Send text/calendar.", "<C:supported-calendar-data/>")

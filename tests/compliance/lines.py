@@ -72,6 +72,7 @@ LINES: dict[str, tuple[Line, ...]] = {
             "7.5", "supported-collation-set; text is compared by i;ascii-casemap, i;octet, i;unicode-casemap"
         ),
         Line("7.6", "partial retrieval of components and properties"),
+        Line("9.6.1", "comp, prop, allcomp, allprop and novalue, for random objects"),
         Line("7.8", "calendar-query with component, property, parameter, text and time conditions"),
         Line("7.8 errors", "a filter that cannot be answered is refused by the right precondition"),
         Line("7.8 bounds", "filters and rules cost bounded time and memory, whatever they ask"),
@@ -177,6 +178,7 @@ LINES: dict[str, tuple[Line, ...]] = {
     ),
     "RFC 7265": (
         Line("3", "GET of an object as jCal by content negotiation, with an ETag of its own"),
+        Line("3 values", "every value as ical.js writes it, over the corpus"),
         Line("3 reports", "calendar-data as jCal in reports"),
         Line("3 writing", "PUT of jCal", "what is stored are the bytes that were sent: iCalendar"),
     ),

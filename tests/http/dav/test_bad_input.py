@@ -92,6 +92,13 @@ def test_another_content_type_is_refused(sqlite_world: Any, event: Any, kind: st
     assert (answer.status, answer.conditions) == (403, {"supported-calendar-data"})
 
 
+def test_a_part_of_an_object_is_not_put(sqlite_world: Any, event: Any) -> None:
+    bob, path = sqlite_world.bob, FREE + "x.ics"
+    bob.put(path, event("x"))
+    assert bob.put(path, b"SUMMARY:x", Content_Range="bytes 20-28/400").status == 400
+    assert bob("GET", path).body == event("x")
+
+
 @proves("RFC 4791 §5.2.3")
 def test_a_component_that_the_calendar_does_not_take_is_refused(sqlite_world: Any) -> None:
     bob = sqlite_world.bob

@@ -6,6 +6,7 @@ set above what it had, so a busy machine changes neither.
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -125,6 +126,8 @@ def test_hostile_xml_is_cheap_to_refuse(target: Target) -> None:
         for method in ("PROPFIND", "REPORT"):
             answer = target.hit(method, body=body, Depth="0")
             assert answer.status in {400, 403, 413}, name
+    bomb = gzip.compress(bytes(200_000_000 * SIZE))  # unpacked by the server while it reads
+    assert target.hit("REPORT", body=bomb, Content_Encoding="gzip").status in {400, 413}
     many = "".join(f"<x:p{n} xmlns:x='urn:{n}'/>" for n in range(5000))
     assert target.hit("PROPFIND", body=f"<D:propfind {NS}><D:prop>{many}</D:prop></D:propfind>").status == 400
     hrefs = "<D:href>/dav/bob/free/x.ics</D:href>" * 40_000
@@ -160,9 +163,7 @@ def test_hostile_filters_are_cheap(target: Target) -> None:
     for collation in ("i;octet", "i;ascii-casemap", "i;unicode-casemap"):
         for part in ("\ufdfa" * 250_000 * SIZE, "aé" * 250_000 * SIZE):
             match = f"<C:text-match collation='{collation}'>{part}</C:text-match>"
-            target.hit(
-                "REPORT", body=in_event(f"<C:prop-filter name='SUMMARY'>{match}</C:prop-filter>").encode()
-            )
+            target.hit("REPORT", body=in_event(f"<C:prop-filter name='UID'>{match}</C:prop-filter>").encode())
     nested = "<C:comp-filter name='VEVENT'>" * 30 + "</C:comp-filter>" * 30
     target.hit("REPORT", body=query(nested))
     names = "".join(f"<C:prop name='P{n}'/>" for n in range(20_000))

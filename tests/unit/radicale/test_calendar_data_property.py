@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
 
 from plugins.radicale.calendar_data import CalendarData
 from tests import filter_reference as reference
@@ -69,3 +70,58 @@ def test_a_limited_set_has_the_same_instances_in_the_range(ical: bytes, span: st
     limited = given_as("limit-recurrence-set", ical, span, zone)
     assert spans(limited, span, ZoneInfo(zone)) == spans(ical.decode(), span, ZoneInfo(zone))
     assert len(reference.read(limited).comps) <= len(reference.read(ical.decode()).comps)
+
+
+PARTS = ("UID", "SUMMARY", "DTSTART", "RRULE", "ATTENDEE", "ACTION", "TRIGGER", "X-NONE")
+
+
+@st.composite
+def comps(draw: DrawFn, name: str = "VCALENDAR") -> str:
+    """Return a comp element: nothing in it, or what is wanted of properties and then of components."""
+    if draw(st.integers(0, 3)) == 0:
+        return f'<C:comp name="{name}"/>'
+    inner = "<C:allprop/>"
+    if draw(st.booleans()):
+        names = draw(st.sets(st.sampled_from(PARTS)))
+        inner = "".join(f'<C:prop name="{one}"{draw(NOVALUE)}/>' for one in sorted(names))
+    below = {"VCALENDAR": ["VEVENT", "VTIMEZONE"], "VEVENT": ["VALARM"]}.get(name, [])
+    if draw(st.booleans()):
+        inner += "<C:allcomp/>"
+    else:
+        inner += "".join(draw(comps(one)) for one in below if draw(st.booleans()))
+    return f'<C:comp name="{name}">{inner}</C:comp>'
+
+
+NOVALUE = st.sampled_from(["", ' novalue="no"', ' novalue="yes"'])
+
+
+def part_of(comp: reference.Comp, wanted: ET.Element) -> reference.Comp:
+    """Return what is left of a component, read from RFC 4791 §9.6.1-9.6.4."""
+    if len(wanted) == 0:
+        return comp
+    has = {node.tag.partition("}")[2] for node in wanted}
+    props = {node.get("name"): node.get("novalue") for node in wanted if node.tag.endswith("}prop")}
+    kept = [
+        reference.Prop(prop.name, {}, "") if props.get(prop.name) == "yes" else prop
+        for prop in comp.props
+        if "allprop" in has or prop.name in props
+    ]
+    found = reference.Comp(comp.name, kept)
+    for child in comp.comps:
+        named = [node for node in wanted if node.tag.endswith("}comp") and node.get("name") == child.name]
+        if named:
+            found.comps.append(part_of(child, named[0]))
+        elif "allcomp" in has:
+            found.comps.append(child)
+    return found
+
+
+@proves("RFC 4791 §9.6.1")
+@given(ical=make.objects(), comp=comps())
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_parts_of_objects_are_just_those_that_are_named(ical: bytes, comp: str) -> None:
+    node = ET.fromstring(f"<C:calendar-data {make.NS}>{comp}</C:calendar-data>")
+    data = CalendarData.of(node, zone=ZoneInfo("Europe/Berlin"), limit=5000).element(ical)
+    text = ET.fromstring(data.replace("<C:calendar-data>", f"<C:calendar-data {make.NS}>", 1)).text
+    assert text is not None
+    assert reference.read(text) == part_of(reference.read(ical.decode()), node[0])
