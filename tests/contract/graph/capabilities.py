@@ -15,7 +15,6 @@ _REASONS = {
     "noOccurrence": "every occurrence is excluded: there is nothing to show",
     "mixedDates": "all-day and timed instances in one list of dates",
     "moreThan5000": "pushed, but too dense to compare (more than 5,000 occurrences in the year)",
-    "endless": "endless, and shown inside the window of the link only: compared there",
 }
 
 _ROWS = """\
