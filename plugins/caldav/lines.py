@@ -36,6 +36,7 @@ def spelled(name: str, line: str) -> str:
 
 def _parameters(name: str, head: str) -> str:
     found: list[tuple[str, str]] = []
+    is_date = name in TIMES and (parameter(head, "VALUE") or "").upper() == "DATE"
     for part in _PART.findall(head):
         key, mark, content = part.partition("=")
         key = key.strip().upper()
@@ -43,6 +44,8 @@ def _parameters(name: str, head: str) -> str:
             continue
         content = content.strip()
         bare = content[1:-1] if len(content) > 1 and content[0] == content[-1] == '"' else content
+        if key == "TZID" and is_date:
+            continue  # a date has no zone
         if key == "VALUE" and name in _DEFAULT_TYPES.get(bare.upper(), ()):
             continue
         if key == "TZID" and name in TIMES:

@@ -15,7 +15,7 @@ from gateway.domain.line_edit import drop, events, put, to_bytes, tree_of
 from gateway.domain.line_tree import LineComponent
 from gateway.providers.contract import Presentation, Reminders
 from gateway.providers.errors import Rejected
-from plugins.caldav.lines import ordered, recurrence
+from plugins.caldav.lines import ordered, recurrence, tzid
 from plugins.caldav.zones import anchored, with_zones
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -39,9 +39,29 @@ def project(ical: bytes, presentation: Presentation) -> bytes:
             "Only events are copied to CalDAV calendars; tasks and notes stay here.", code="notAnEvent"
         )
     tree = tree_of(ical)
+    mixed = [component for component in events(tree) if _is_mixed(component)]
     for component in events(tree):
         _ours(component, presentation)
-    return to_bytes(arranged(tree))
+    copy = to_bytes(arranged(tree))
+    if mixed and not _is_readable(copy):
+        # A floating end beside a start in a zone may lie before it: then it takes no time, here and there.
+        for component in mixed:
+            drop(component, ("DTEND",))
+        copy = to_bytes(arranged(tree))
+    return copy
+
+
+def _is_mixed(component: LineComponent) -> bool:
+    start, end = component.first("DTSTART") or "", component.first("DTEND") or ""
+    return bool(end) and bool(tzid(start) or start.endswith("Z")) and not (tzid(end) or end.endswith("Z"))
+
+
+def _is_readable(ical: bytes) -> bool:
+    try:
+        readable(ical)
+    except InvalidInput:
+        return False
+    return True
 
 
 def _ours(component: LineComponent, presentation: Presentation) -> None:

@@ -6,6 +6,7 @@ What is left there is the moment between the two.
 
 from __future__ import annotations
 
+from gateway.domain.errors import InvalidInput
 from gateway.domain.line_edit import events as components
 from gateway.domain.line_edit import put, to_bytes, tree_of
 from gateway.providers.contract import Delete, Put, Removed, Upsert
@@ -19,7 +20,7 @@ from gateway.providers.errors import (
     VersionConflict,
 )
 from plugins.caldav.items import Remote, item_of
-from plugins.caldav.mapping import project, version_of, with_lines
+from plugins.caldav.mapping import project, readable, version_of, with_lines
 from plugins.caldav.overlay import overlaid
 from plugins.caldav.quirks.etags import condition
 from plugins.caldav.quirks.markers import copy_name, copy_of, copy_uid, guests_of, properties
@@ -39,6 +40,10 @@ class Push:
     async def put(self, write: Put) -> Upsert:
         """Create or change; see ``RemoteAccount.push``."""
         wanted = project(write.ical, write.presentation)
+        try:
+            readable(wanted)
+        except InvalidInput as error:
+            raise Rejected(f"Its copy could not be read again: {error}", code="unreadable") from None
         if write.remote_id is None:
             return await self._create(wanted, write)
         found = await self._reader.one(write.remote_id)

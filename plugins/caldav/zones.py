@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from gateway.domain.content_lines import quote_parameter
 from gateway.domain.line_edit import events
 from gateway.domain.line_tree import LineComponent, parameter, split
 from gateway.domain.model import Window
@@ -26,19 +27,19 @@ def anchored(component: LineComponent, zone: str) -> None:
     lines = []
     for name, line in component.lines:
         if name in TIMES:
-            line = _placed(name, line, place)
+            line = _placed(name, line, place.key)
         elif name in {"RRULE", "EXRULE"} and start is not None and "T" in split(start)[1]:
             line = _UNTIL.sub(lambda found: found[1] + _instant(found[2], own or place), line)
         lines.append((name, line))
     component.lines = lines
 
 
-def _placed(name: str, line: str, zone: ZoneInfo) -> str:
+def _placed(name: str, line: str, zone: str) -> str:
     head, value = split(line)
     if parameter(head, "TZID") is not None or (parameter(head, "VALUE") or "").upper() == "DATE":
         return line
     floats = [bool(_FLOATING.fullmatch(part.strip().partition("/")[0])) for part in value.split(",")]
-    return f"{name};TZID={zone.key}{head}:{value}" if floats and all(floats) else line
+    return f"{name};TZID={quote_parameter(zone)}{head}:{value}" if floats and all(floats) else line
 
 
 def _instant(text: str, zone: ZoneInfo) -> str:

@@ -60,14 +60,10 @@ def _spelled(line: str) -> str:
     name, parameters, content = lines.read(line)
     if name == "RRULE":
         return "RRULE:" + ";".join(sorted(content.split(";")))
-    if name in {"DTSTART", "DTEND", "RECURRENCE-ID"} and "TZID" in parameters:
+    if name in {"DTSTART", "DTEND", "RECURRENCE-ID"} and "TZID" in parameters and "T" in content:
         return f'{name};VALUE=DATE-TIME;TZID="{parameters["TZID"]}":{content}'
-    if name in {"SUMMARY", "DESCRIPTION", "LOCATION"}:
-        return (
-            f"{name};LANGUAGE=en:{content.strip()}"
-            if parameters.get("LANGUAGE")
-            else f"{name}:{content.strip()}"
-        )
+    if name in {"SUMMARY", "DESCRIPTION", "LOCATION"} and not parameters:
+        return f"{name}:{content.strip()}"
     return line
 
 

@@ -1,0 +1,201 @@
+"""The corpus pushed to CalDAV servers and pulled back: occurrences equal as instants, or the loss has a name.
+
+Writes docs/capabilities-caldav.md when WRITE_DOCS is set, and compares its words otherwise. At the reduced count
+every twentieth object goes to the laboratory, and less to the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import warnings
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway.domain.errors import InvalidInput, TooManyInstances
+from gateway.domain.ical import ParsedObject, parse_entry, parse_object, split_import
+from gateway.domain.model import Window
+from gateway.domain.recurrence import expand
+from gateway.lab.app import DEMO_PASSWORD, make_lab
+from gateway.lab.core.settings import Settings
+from gateway.providers.compare import comparable
+from gateway.providers.contract import CalendarLook, ObjectKey, Presentation, Put, Upsert
+from gateway.providers.errors import ProviderError, Rejected, Unavailable
+from plugins.caldav.account import CalDavAccount
+from plugins.caldav.mapping import project
+from tests.bench.stock import stock_radicale
+from tests.contract.caldav.capabilities import PATH, page
+from tests.contract.caldav.dav_account import opened
+from tests.contract.caldav.servers import calgate, xandikos
+from tests.judge.corpus import calendar_files, corpus_dir
+
+ZONE = ZoneInfo("Europe/Berlin")
+LOOK = Presentation(zone="Europe/Berlin")
+PROBE = Window(start=datetime(1900, 1, 1, tzinfo=UTC), end=datetime(1900, 1, 2, tzinfo=UTC))
+MAX_BYTES = 10_000_000
+LIMIT = 5000
+FULL = bool(os.environ.get("CALGATE_SOAK") or os.environ.get("WRITE_DOCS"))
+SERVERS = {
+    "laboratory": 1 if FULL else 20,
+    "laboratory that rewrites": 1 if FULL else 40,
+    "Radicale 3.9": 1 if FULL else 120,
+    "Xandikos": 1 if FULL else 120,
+    "Calgate": 1 if FULL else 120,
+}
+Spans = set[tuple[datetime, datetime]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    name: str
+    obj: ParsedObject
+    key: ObjectKey
+
+
+def cases(step: int) -> Iterator[Case]:
+    base, files = calendar_files()
+    number = 0
+    for path in files:
+        try:
+            entries = list(split_import(path.read_bytes(), max_object_bytes=MAX_BYTES).entries)
+        except InvalidInput:
+            continue
+        for entry in entries:
+            number += 1
+            if number % step:
+                continue
+            try:
+                obj = parse_entry(entry, max_bytes=MAX_BYTES)
+            except InvalidInput:
+                continue
+            key = ObjectKey(instance_id="corpus", resource_uuid=f"object-{number}", uid=obj.uid)
+            yield Case(name=f"{path.relative_to(base)} {obj.uid}", obj=obj, key=key)
+
+
+def year_of(obj: ParsedObject) -> Window:
+    first = expand(obj, zone=ZONE, window=PROBE, limit=LIMIT).first_start
+    assert first is not None
+    return Window(
+        start=datetime(first.year, 1, 1, tzinfo=UTC), end=datetime(first.year + 1, 1, 1, tzinfo=UTC)
+    )
+
+
+def spans_of(obj: ParsedObject, window: Window) -> Spans:
+    found = expand(obj, zone=ZONE, window=window, limit=LIMIT).occurrences
+    return {(each.start, each.end) for each in found}
+
+
+@asynccontextmanager
+async def server(name: str, folder: Path) -> AsyncIterator[CalDavAccount]:
+    async with AsyncExitStack() as stack:
+        login, password = "ada", DEMO_PASSWORD
+        if name.startswith("laboratory"):
+            settings = Settings(
+                dav_rewrite="rewrites" in name, dav_drop_x="rewrites" in name, dav_sync_page=0
+            )
+            running = await stack.enter_async_context(
+                make_lab(settings=settings, providers=frozenset({"caldav"}))
+            )
+            url = running.lab.base_url
+        elif name == "Calgate":
+            found = await asyncio.to_thread(stack.enter_context, calgate(folder))
+            url, login, password = found.url, found.login, found.password
+        elif name == "Xandikos":
+            url, login = await asyncio.to_thread(stack.enter_context, xandikos(folder)), "user"
+        else:
+            url = await asyncio.to_thread(stack.enter_context, stock_radicale(folder))
+        signed = await stack.enter_async_context(opened(url, login, password, timeout_s=60))
+        yield signed.account
+
+
+async def compared(
+    account: CalDavAccount, step: int, *, is_exact: bool
+) -> tuple[int, Counter[str], list[str]]:
+    """Push, pull, compare; return how many were equal, the losses by reason, and what differs unnamed."""
+    calendar_id = (await account.create_calendar(CalendarLook(name="Corpus", zone="Europe/Berlin"))).id
+    losses: Counter[str] = Counter()
+    different: list[str] = []
+    pushed: dict[str, tuple[Case, Upsert]] = {}
+    for case in cases(step):
+        try:
+            made = await account.push(calendar_id, Put(key=case.key, ical=case.obj.ical, presentation=LOOK))
+        except ProviderError as error:
+            losses[_reason(error, case.name, is_exact=is_exact)] += 1
+            continue
+        assert isinstance(made, Upsert)
+        assert made.marker == case.key.marker, case.name
+        if comparable(made.ical) != comparable(project(case.obj.ical, LOOK)):
+            if is_exact:
+                different.append(case.name)
+            else:
+                losses["notEqual"] += 1
+        pushed[made.remote_id] = (case, made)
+    pulled = {}
+    async for part in account.pull(calendar_id, cursor=None, window=None):
+        pulled |= {item.remote_id: item for item in part.items}
+    assert set(pushed) == set(pulled)
+    equal = 0
+    for name, (case, made) in pushed.items():
+        item = pulled[name]
+        assert isinstance(item, Upsert), case.name
+        assert item.version == made.version, case.name
+        try:
+            window = year_of(case.obj)
+            wanted = spans_of(case.obj, window)
+        except TooManyInstances:
+            losses["moreThan5000"] += 1
+            continue
+        if spans_of(parse_object(item.ical, max_bytes=MAX_BYTES), window) == wanted:
+            equal += 1
+        elif is_exact:
+            different.append(case.name)
+        else:
+            losses["rewritten"] += 1
+    return equal, losses, different
+
+
+def _reason(error: ProviderError, name: str, *, is_exact: bool) -> str:
+    if isinstance(error, Rejected):
+        return str(error.code)
+    if is_exact or not isinstance(error, Unavailable):
+        raise AssertionError(name) from error
+    return "412" if error.code is None else "serverFails"
+
+
+@pytest.mark.timeout(3600)
+async def test_pain_17_the_corpus_comes_back_with_equal_occurrences_or_a_named_loss_caldav(
+    tmp_path: Path,
+) -> None:
+    warnings.simplefilter("ignore")
+    figures: dict[str, tuple[int, Counter[str]]] = {}
+    for name, step in SERVERS.items():
+        folder = tmp_path / name.replace(" ", "-")
+        folder.mkdir()
+        async with server(name, folder) as account:
+            is_exact = name.startswith("laboratory")
+            equal, losses, different = await compared(account, step, is_exact=is_exact)
+        assert different == [], name
+        assert equal > sum(losses.values()), (name, losses)
+        figures[name] = (equal, losses)
+        print(name, equal, dict(losses))
+    if calendar_files()[0] != corpus_dir():
+        return
+    text = page(figures)
+    if os.environ.get("WRITE_DOCS"):
+        PATH.write_text(text, "utf-8")
+    # The counts move with the corpus and with what was pushed; the property table must be the one that was read.
+    assert _table(PATH.read_text("utf-8")) == _table(text), (
+        "run this test with WRITE_DOCS=1 and read the page"
+    )
+
+
+def _table(text: str) -> str:
+    return re.split(r"(?m)^## Property by property$", text)[1]
