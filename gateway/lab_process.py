@@ -23,7 +23,7 @@ def _kept(state: Path) -> list[str]:
 
 @contextmanager
 def running(*, port: int, state: Path, accounts: Sequence[str]) -> Iterator[str | None]:
-    """Run a simulated Google and Microsoft while the block lasts; yields the address, None if none came.
+    """Run the laboratory with every provider while the block lasts; yields the address, None if none came.
 
     Args:
         port: to listen on; 0 takes a free one.
@@ -33,7 +33,7 @@ def running(*, port: int, state: Path, accounts: Sequence[str]) -> Iterator[str 
     named = [part for account in accounts for part in ("--account", account)]
     process = subprocess.Popen(  # noqa: S603 - our own program with our own words
         # The pipe closes with this process, however it ends, so that no laboratory is left behind.
-        command("--google", "--microsoft", "--port", str(port), *_kept(state), *named),
+        command("--google", "--microsoft", "--caldav", "--port", str(port), *_kept(state), *named),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

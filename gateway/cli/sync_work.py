@@ -36,14 +36,14 @@ def lab(
         list[str] | None, typer.Option(metavar="EMAIL", help="Account to make; may be repeated.")
     ] = None,
 ) -> None:
-    """Run the laboratory: Google, Microsoft, simulated for trials and for plug-in authors (docs/lab.md)."""
+    """Run the laboratory: Google, Microsoft, CalDAV, simulated for trials and for plug-in authors (docs/lab.md)."""
     import subprocess
 
     from gateway import lab_process
 
     named = [part for each in account or () for part in ("--account", each)]
     kept = ["--state", str(state)] if state is not None else []
-    arguments = lab_process.command("--google", "--microsoft", "--port", str(port), *kept, *named)
+    arguments = lab_process.command("--google", "--microsoft", "--caldav", "--port", str(port), *kept, *named)
     code = subprocess.run(arguments, check=False).returncode  # noqa: S603 - our own program
     if code:
         raise refuse("The laboratory did not start or ended with an error; it has said why.")

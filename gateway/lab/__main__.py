@@ -14,6 +14,8 @@ from gateway.lab.core.errors import EngineMissing
 from gateway.lab.core.identity import Account, Client
 from gateway.lab.core.settings import Settings
 
+_LABELS = {"caldav": "a CalDAV server", "google": "Google", "microsoft": "Microsoft"}
+
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
@@ -122,7 +124,7 @@ async def _run(arguments: argparse.Namespace, providers: frozenset[str]) -> None
             mailboxes=boxes or demo_mailboxes(),
             microsoft_client=other,
         )
-        names = " and ".join(sorted(name.capitalize() for name in providers))
+        names = " and ".join(_LABELS[name] for name in sorted(providers))
         sys.stdout.write(f"Simulator of {names}, not the real service: {address}/lab/\n")
         sys.stdout.flush()
         await stop.wait()

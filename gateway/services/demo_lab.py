@@ -38,4 +38,6 @@ def environ(tx: Transaction) -> dict[str, str]:
         "CALGATE_GRAPH_LOGIN_URL": base,
         "CALGATE_GRAPH_API_BASE": f"{base}/v1.0",
         "CALGATE_GRAPH_ALLOW_LOOPBACK": "1",
+        "CALGATE_CALDAV_ALLOW_LOOPBACK": "1",
+        "CALGATE_ICS_ALLOW_LOOPBACK": "1",
     }

@@ -23,7 +23,7 @@ def spelled(name: str, line: str) -> str:
     """Return a line as we write it: parameters sorted, defaults left out, texts escaped one way."""
     head, value = split(line)
     value = value.strip() if name in TIMES or name in {"RRULE", "EXRULE", "UID"} else value
-    parameters = _parameters(name, head)
+    parameters = _parameters(name, head) if name not in {"RRULE", "EXRULE"} else ""
     if name in _TEXTS:
         # Servers trim, as ``fingerprint`` does.
         value = escape_text("\n".join(part.rstrip() for part in text_value(line).split("\n")).strip())

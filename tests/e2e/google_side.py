@@ -78,6 +78,9 @@ class GoogleSide:
     async def consent(self, url: str, person: str) -> dict[str, str]:
         return _query(await self.lab.approve(url, account=person))
 
+    def fields(self, person: str) -> dict[str, str]:
+        raise AssertionError("there is a consent page")
+
     async def receive_at(self, address: str) -> None:
         assert address.startswith("http://127.0.0.1")
         await self.lab.set(webhook_http=True)

@@ -69,6 +69,10 @@ class ProviderWorld(Protocol):
         """Say yes on the consent page; return the query that the browser brings back."""
         ...
 
+    def fields(self, person: str) -> dict[str, str]:
+        """Return what the person types in where there is no consent page."""
+        ...
+
     async def receive_at(self, address: str) -> None:
         """Allow push messages to a door on loopback."""
         ...

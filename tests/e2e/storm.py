@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from gateway.domain.link_model import Account, AccountState, Direction, Link, LinkId, LinkState
+from gateway.providers.contract import SignInKind
 from gateway.providers.registry import Registry
 from gateway.services import accounts as account_service
 from gateway.services import links
@@ -125,6 +126,14 @@ class Storm(RuleBasedStateMachine):
         return Bond(side, person, calendar, direction, made.id, settings)
 
     async def _sign_in(self, side: ProviderWorld, person: str) -> Account:
+        if SignInKind.USER not in side.provider.sign_in.kinds:
+            return await self.office.connector.with_fields(
+                side.provider.name,
+                side.fields(person),
+                kind=SignInKind.PASSWORD,
+                principal_id=self.office.person(person.partition("@")[0]).id,
+                actor="test",
+            )
         return await self.office.sign_in(
             side.provider.name,
             lambda url: side.consent(url, person),

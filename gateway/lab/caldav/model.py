@@ -23,6 +23,7 @@ class Resource:
     body: str
     seq: int
     etag: str
+    uid: str = ""
 
 
 @dataclass(slots=True, kw_only=True)

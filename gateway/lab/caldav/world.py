@@ -83,7 +83,7 @@ class Dav:
         calendar.seq += 1
         calendar.gone.pop(name, None)
         etag = hashlib.sha256(f"{calendar.seq} {kept}".encode()).hexdigest()[:24]
-        calendar.resources[name] = Resource(body=kept, seq=calendar.seq, etag=etag)
+        calendar.resources[name] = Resource(body=kept, seq=calendar.seq, etag=etag, uid=lines.uid(kept))
         return calendar.resources[name]
 
     def delete(self, calendar: Calendar, name: str, *, operation: str, reply: bool = True) -> None:
@@ -151,7 +151,7 @@ class Dav:
         for other in scope:
             for taken, resource in other.resources.items():
                 is_itself = other is calendar and taken == name
-                if not is_itself and uid == lines.uid(resource.body):
+                if not is_itself and uid == resource.uid:
                     raise Refusal(403, "no-uid-conflict", "This UID is taken.")
 
     def token(self, calendar: Calendar) -> str:
