@@ -36,7 +36,7 @@ def lab(
         list[str] | None, typer.Option(metavar="EMAIL", help="Account to make; may be repeated.")
     ] = None,
 ) -> None:
-    """Run the laboratory: Google, Microsoft, CalDAV, simulated for trials and for plug-in authors (docs/lab.md)."""
+    """Run the laboratory: providers, simulated for trials and for plug-in authors (docs/lab.md)."""
     import subprocess
 
     from gateway import lab_process

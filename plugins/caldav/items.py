@@ -35,7 +35,7 @@ def item_of(remote: Remote, addresses: frozenset[str] = frozenset()) -> Item:
         return Unreadable(remote_id=remote.name, version=f"etag:{remote.etag}"[:200], reason=reason)
     own = copy_of(tree, remote.name)
     version = version_of(remote.body)
-    invited, declined = has_guests(tree), _is_declined(tree, addresses)
+    invited, declined = has_guests(tree, addresses), _is_declined(tree, addresses)
     for component in events(tree):
         drop(component, OURS)
         if own is not None:
@@ -53,11 +53,16 @@ def item_of(remote: Remote, addresses: frozenset[str] = frozenset()) -> Item:
     )
 
 
-def has_guests(tree: LineComponent) -> bool:
-    """Return whether people are invited whom we have not put there ourselves."""
-    people = guests_of(tree)
+def has_guests(tree: LineComponent, addresses: frozenset[str]) -> bool:
+    """Return whether a change would be told to people whom we have not put there ourselves.
+
+    A person who is her own only guest is none; an invitation by somebody else always counts: deleting it
+    is an answer to its organizer.
+    """
+    people = [each for each in guests_of(tree) if each.strip().lower() not in addresses]
     if not people:
-        return False
+        hosts = [split(line)[1].strip().lower() for one in events(tree) for line in one.every("ORGANIZER")]
+        return bool(guests_of(tree)) and any(host not in addresses for host in hosts)
     ours = {split(line)[1] for one in events(tree) if (line := one.first(GUESTS)) is not None}
     return guests_hash(people) not in ours
 

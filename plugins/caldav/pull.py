@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 
-from gateway.providers.contract import Page, Removed, always
+from gateway.providers.contract import Page, Removed, Unreadable, always
 from gateway.providers.errors import BadAnswer, CalendarMissing, CursorExpired, NotFound, ProviderError
 from plugins.caldav import xml
 from plugins.caldav.items import Item, Remote, item_of
@@ -155,5 +155,7 @@ class Pull:
             found = await self._reader.many(names[start : start + AT_ONCE])
             yield Page(items=tuple(map(self._item, found)), total=len(names))
 
-    def _item(self, found: Remote | str) -> Item:
-        return item_of(found, self._addresses) if isinstance(found, Remote) else Removed(remote_id=found)
+    def _item(self, found: Remote | Unreadable | str) -> Item:
+        if isinstance(found, Remote):
+            return item_of(found, self._addresses)
+        return Removed(remote_id=found) if isinstance(found, str) else found

@@ -23,10 +23,11 @@ from plugins.caldav.items import Remote, item_of
 from plugins.caldav.mapping import project, readable, version_of, with_lines
 from plugins.caldav.overlay import overlaid
 from plugins.caldav.quirks.etags import condition
-from plugins.caldav.quirks.markers import copy_name, copy_of, copy_uid, guests_of, properties
+from plugins.caldav.quirks.markers import MAX_GENERATIONS, copy_name, copy_of, copy_uid, guests_of, properties
 from plugins.caldav.reading import Reader
 
 _TYPE = {"Content-Type": "text/calendar; charset=utf-8"}
+_MAY_BE_TAKEN = frozenset({"400", "409", "no-uid-conflict", "unique-scheduling-object-resource", "occupied"})
 _TAKEN = frozenset({"no-uid-conflict", "unique-scheduling-object-resource"})
 
 
@@ -68,8 +69,19 @@ class Push:
     # -- creating
 
     async def _create(self, wanted: bytes, write: Put) -> Upsert:
-        name = copy_name(write.key)
-        body = _dressed(wanted, write, name, uid=copy_uid(write.key))
+        refusal = Rejected("The server takes no copy of this event.")
+        for generation in range(MAX_GENERATIONS):
+            try:
+                return await self._create_as(wanted, write, generation)
+            except Rejected as error:
+                if isinstance(error, HasGuests) or error.code not in _MAY_BE_TAKEN:
+                    raise
+                refusal = error
+        raise refusal
+
+    async def _create_as(self, wanted: bytes, write: Put, generation: int) -> Upsert:
+        name, uid = copy_name(write.key, generation), copy_uid(write.key, generation)
+        body = _dressed(wanted, write, name, uid=uid)
         try:
             await self._reader.client.request(
                 self._reader.at(name), "PUT", body, {**_TYPE, "If-None-Match": "*"}
@@ -86,7 +98,7 @@ class Push:
         except NotFound:
             await self._reader.properties()
             raise Unavailable("The server does not take new events now.") from None
-        return await self._read_back(name, write)
+        return await self._read_back(name, uid)
 
     async def _occupied(
         self, wanted: bytes, write: Put, found: Remote | None, refusal: Rejected | None = None
@@ -115,7 +127,7 @@ class Push:
         except NotFound:
             await self._reader.properties()
             raise
-        return await self._read_back(found.name, write)
+        return await self._read_back(found.name, copy_uid(write.key))
 
     async def _conditional(self, method: str, found: Remote, body: bytes, headers: dict[str, str]) -> None:
         """Write under If-Match; a 412 for an object that has not changed says that its tag is worthless."""
@@ -145,9 +157,9 @@ class Push:
         else:
             raise VersionConflict(code="component")
 
-    async def _read_back(self, name: str, write: Put) -> Upsert:
+    async def _read_back(self, name: str, uid: str) -> Upsert:
         try:
-            found = await self._reader.one(name) or await self._reader.with_uid(copy_uid(write.key))
+            found = await self._reader.one(name) or await self._reader.with_uid(uid)
         except ProviderError as error:
             error.maybe_applied = True
             raise

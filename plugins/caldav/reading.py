@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gateway.providers.contract import Unreadable
 from gateway.providers.errors import (
     BadAnswer,
     CalendarMissing,
     Forbidden,
     NotFound,
-    ProviderError,
-    RateLimited,
-    SignInExpired,
+    Rejected,
     Unavailable,
 )
 from plugins.caldav import xml
@@ -22,6 +21,7 @@ from plugins.caldav.multistatus import DAV, Member, members
 from plugins.caldav.quirks.etags import clean
 
 AT_ONCE = 50
+STUMBLED = frozenset({"500", "501"})
 DATA = f"{xml.CALENDAR}calendar-data"
 ETAG = f"{DAV}getetag"
 CALENDAR = f"{xml.CALENDAR}calendar"
@@ -88,27 +88,40 @@ class Reader:
             return None
         return Remote(name=name, etag=clean(reply.headers.get("ETag")), body=checked(reply.body))
 
-    async def many(self, names: Sequence[str]) -> list[Remote | str]:
+    async def many(self, names: Sequence[str]) -> list[Remote | Unreadable | str]:
         """Return resources, in place of those that are gone their names."""
-        found: list[Remote | str] = []
+        found: list[Remote | Unreadable | str] = []
         for start in range(0, len(names), AT_ONCE):
             found += await self._some(names[start : start + AT_ONCE])
         return found
 
-    async def _some(self, names: Sequence[str]) -> list[Remote | str]:
-        got: dict[str, Remote] = {}
+    async def _some(self, names: Sequence[str]) -> list[Remote | Unreadable | str]:
+        got: dict[str, Remote | Unreadable] = {}
         try:
             reply = await self.client.ask("REPORT", self.path, xml.multiget(map(self.at, names)), depth=1)
             got = {remote.name: remote for remote in self._remotes(reply)}
-        except (SignInExpired, RateLimited):
-            raise
-        except ProviderError as error:
-            # One object that the server stumbles over must not hide the others: each is asked for itself.
-            if isinstance(error, Unavailable) and error.code not in {"500", "501"} and len(names) == 1:
+        except (Rejected, Forbidden, NotFound, Unavailable) as error:
+            if isinstance(error, Unavailable) and error.code not in STUMBLED:
                 raise
-            if isinstance(error, Unavailable) and not error.code:
-                raise
-        return [got.get(name) or await self.one(name) or name for name in names]
+        failed: Unavailable | None = None
+        for name in names:
+            if name not in got:
+                try:
+                    remote = await self.one(name)
+                except Unavailable as error:
+                    # The server may stumble over one object: that one must not hide the others.
+                    if error.code not in STUMBLED:
+                        raise
+                    failed = error
+                    got[name] = Unreadable(
+                        remote_id=name, version="", reason="the server fails when it is asked for this object"
+                    )
+                    continue
+                if remote is not None:
+                    got[name] = remote
+        if failed is not None and not any(isinstance(found, Remote) for found in got.values()):
+            raise failed
+        return [got.get(name, name) for name in names]
 
     async def with_uid(self, uid: str) -> Remote | None:
         """Return the resource with a UID, None where the server shows none."""

@@ -35,7 +35,7 @@ _PLAIN = (
     *("reset_before", "reset_after", "half_body", "no_answer_before", "no_answer_after"),
     *("duplicate_commit", "401", "slow_answer", "slow_body", "gzip", "closed_keep_alive", "clock_skew"),
     *("dav_html_200", "dav_html_207", "dav_html_404", "dav_html_503", "dav_412", "dav_423", "dav_507"),
-    *("dav_old_token", "dav_old_token_bare", "dav_no_token", "dav_one_missing", "dav_strangers"),
+    *("dav_old_token", "dav_old_token_bare", "dav_no_token", "dav_empty", "dav_one_missing", "dav_strangers"),
     *("dav_person_edits", "dav_person_deletes"),
 )
 NOT_HERE = {"dav_person_invites"}

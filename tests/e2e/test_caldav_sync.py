@@ -16,6 +16,7 @@ from gateway.services import links
 from gateway.store import accounts as account_store
 from gateway.store import busy
 from gateway.store.database import Database
+from gateway.sync.leave import Copies, Leaver
 from tests.bench.stock import stock_radicale
 from tests.contract.ics.ics_server import calendar, file_server
 from tests.contract.ics.ics_server import event as file_event
@@ -119,7 +120,7 @@ async def test_pain_1_a_calendar_that_was_kept_is_adopted_copy_by_copy_caldav(wo
     assert len(world.mappings(again.id)) == 3
 
 
-async def test_removing_a_link_removes_exactly_ours(world: CalDavWorld) -> None:
+async def test_pain_68_removing_a_link_removes_exactly_ours_caldav(world: CalDavWorld) -> None:
     room = world.add_resource()
     account = await world.connect()
     (own,) = [
@@ -135,9 +136,10 @@ async def test_removing_a_link_removes_exactly_ours(world: CalDavWorld) -> None:
     assert len(world.there(own)) == 3
     invited = next(name for name in world.there(own) if name != hers)
     person.invite_any(world.laboratory.dav, world.calendar_there(own), invited)
-    cleared = await world.connector.remove_copies(link, account)
+    leaver = Leaver(accounts=world.accounts)
+    left = await leaver.leave(world.status(link.id), account, Copies.OURS, actor="test")
     assert set(world.there(own)) == {hers, invited}
-    assert (cleared.removed, len(cleared.kept)) == (1, 1)
+    assert (left.removed, len(left.kept), left.foreign, left.is_proven) == (1, 1, 1, True)
 
 
 @pytest.mark.parametrize("kind", ["dav_html_200", "dav_html_404", "503_before", "half_body", "reset_before"])
@@ -205,13 +207,14 @@ async def test_a_room_and_a_stock_radicale_agree_in_both_directions(
         here = world.here(room)
         assert b"SUMMARY:Moved by hand" in here["a"]
         assert any(b"SUMMARY:Hers" in ical for ical in here.values())
-        cleared = await world.connector.remove_copies(link, account)
+        leaver = Leaver(accounts=world.accounts)
+        cleared = await leaver.leave(world.status(link.id), account, Copies.OURS, actor="test")
         left = signed.get(url + link.remote_id, timeout=10).text
-        assert (cleared.removed, left.count("BEGIN:VEVENT")) == (2, 1)
+        assert (cleared.removed, cleared.is_proven, left.count("BEGIN:VEVENT")) == (2, True, 1)
         assert "SUMMARY:Hers" in left
 
 
-async def test_pain_61_a_calendar_file_blocks_and_is_never_an_event_ics(world: CalDavWorld) -> None:
+async def test_pain_64_a_calendar_file_blocks_and_names_its_broken_line_ics(world: CalDavWorld) -> None:
     async with file_server() as server:
         start, end = f"{SOON:%Y%m%dT%H%M%SZ}", f"{SOON:%Y%m%dT}235900Z"
         server.body = calendar(
@@ -243,3 +246,41 @@ async def test_a_link_that_writes_to_a_file_is_refused(world: CalDavWorld) -> No
         account = await world.connect(server.url, "", "", provider="ics")
         with pytest.raises(GatewayError):
             await world.link(world.add_resource(), account, remote="file")
+
+
+async def test_pain_2_a_listing_that_shows_nothing_for_a_moment_changes_nothing_caldav(
+    world: CalDavWorld,
+) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect(), direction=Direction.BOTH)
+    for uid in ("a", "b", "c"):
+        world.put(room, uid, event(uid))
+    await world.run()
+    written, there = world.writes(), world.there(link.remote_id)
+    for sync in (True, False):
+        world.laboratory.lab.settings.patch({"dav_sync_collection": sync})
+        world.laboratory.lab.faults.script("dav_empty", Match(), times=-1)
+        await world.run(poll=True, full=True)
+        await world.run(poll=True)
+        world.laboratory.lab.faults.clear()
+        await world.run(poll=True, full=True)
+        assert set(world.here(room)) == {"a", "b", "c"}
+        assert world.there(link.remote_id) == there
+        assert world.writes() == written
+
+
+async def test_pain_67_a_calendar_that_is_gone_asks_and_stops_nothing_else_caldav(world: CalDavWorld) -> None:
+    room, other = world.add_resource(), world.add_resource("other")
+    account = await world.connect()
+    link, well = await world.link(room, account), await world.link(other, account)
+    world.put(room, "a", event("a"))
+    world.put(other, "b", event("b"))
+    await world.run()
+    calendar = world.calendar_there(link.remote_id)
+    del world.laboratory.dav.state.calendars[f"ada/{calendar.segment}"]
+    world.put(other, "c", event("c"))
+    await world.run(poll=True)
+    assert world.status(link.id).state is LinkState.MISSING
+    assert world.status(well.id).state is LinkState.ACTIVE
+    assert len(world.there(well.remote_id)) == 2
+    assert set(world.here(room)) == {"a"}

@@ -85,6 +85,20 @@ def _no_token(_scene: Scene, answer: Answer) -> Answer:
     return answer
 
 
+def _is_listing(call: Call) -> bool:
+    """Tell whether a whole calendar is asked for: a delta that lies is another lie."""
+    if call.operation == "caldav.sync-collection":
+        return b"sync-token></" in call.raw or b"sync-token/>" in call.raw
+    is_deep = call.operation == "caldav.propfind" and call.headers.get("depth") == "1"
+    return is_deep and place_of(call.path).kind == "calendar"
+
+
+def _nothing(_scene: Scene, answer: Answer) -> Answer:
+    if isinstance(answer.body, bytes):
+        answer.body = _RESPONSE.sub(b"", answer.body)
+    return answer
+
+
 def caldav_kinds(dav: Dav) -> list[Kind]:
     """Return the kinds of this server."""
 
@@ -135,6 +149,7 @@ def caldav_kinds(dav: Dav) -> list[Kind]:
             after=_without_one,
             applies=lambda call: call.operation == "caldav.calendar-multiget",
         ),
+        Kind(name="dav_empty", text="a listing shows nothing", after=_nothing, applies=_is_listing),
         Kind(
             name="dav_strangers",
             text="a report names addresses elsewhere",

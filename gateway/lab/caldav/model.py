@@ -42,6 +42,8 @@ class Calendar:
     floor: int = 0
     """Sync tokens below this are too old."""
     resources: dict[str, Resource] = field(default_factory=dict)
+    trash: list[str] = field(default_factory=list)
+    """UIDs of deleted resources."""
     gone: dict[str, int] = field(default_factory=dict)
     """Names of deleted resources and the number of that change."""
 

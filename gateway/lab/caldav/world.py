@@ -93,6 +93,7 @@ class Dav:
             raise Refusal(404, "notFound", "There is no such object.")
         calendar.seq += 1
         calendar.gone[name] = calendar.seq
+        calendar.trash.append(known.uid)
         self._mail(calendar, name, known.body, None, operation=operation, reply=reply)
 
     def _mail(
@@ -145,6 +146,8 @@ class Dav:
             raise Refusal(403, "valid-calendar-data", "A TZID has no VTIMEZONE.")
 
     def _uid_is_free(self, calendar: Calendar, name: str, uid: str) -> None:
+        if self.lab.settings.dav_trash_bin and uid in calendar.trash:
+            raise Refusal(400, "badRequest", "A deleted object has this UID.")
         scope = [calendar]
         if self.lab.settings.dav_uid_scope == "account":
             scope = self.calendars(calendar.owner)

@@ -154,6 +154,7 @@ class Settings:
     dav_own_uids: bool = _switch(False, "thread", "the server gives objects UIDs of its own")
     dav_html_errors: bool = _switch(False, "thread", "errors come as HTML pages")
     dav_uid_scope: str = _switch("calendar", "thread", "a UID is unique in its calendar, or in the account")
+    dav_trash_bin: bool = _switch(False, "thread", "the UID of a deleted object is refused with 400")
     dav_mail_without_organizer: bool = _switch(
         True, "assumption", "guests of an object without ORGANIZER are mailed too"
     )

@@ -18,7 +18,8 @@ from gateway.providers.contract import ObjectKey, resource_hash
 COPY = "X-CALGATE-COPY"
 GUESTS = "X-CALGATE-GUESTS"
 OURS = (COPY, GUESTS)
-_UID = re.compile(r"calgate-([A-Za-z0-9_-]{43})-([0-9a-f]{32})-([0-9a-f]{16})")
+MAX_GENERATIONS = 3
+_UID = re.compile(r"calgate-([A-Za-z0-9_-]{43})-([0-9a-f]{32})-([0-9a-f]{16})(?:-[0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +30,19 @@ class Copy:
     resource_hash: str
 
 
-def copy_uid(key: ObjectKey) -> str:
-    """Return the UID of a copy; two resources of one calendar never share one (RFC 4791 §4.1)."""
+def copy_uid(key: ObjectKey, generation: int = 0) -> str:
+    """Return the UID of a copy; two resources of one calendar never share one (RFC 4791 §4.1).
+
+    A server that keeps deleted objects (a trash bin) may refuse their UIDs: the next generation is taken.
+    """
     instance = hashlib.sha256(b"calgate:instance:" + key.instance_id.encode()).hexdigest()[:16]
-    return f"calgate-{key.marker}-{resource_hash(key.resource_uuid)}-{instance}"
+    uid = f"calgate-{key.marker}-{resource_hash(key.resource_uuid)}-{instance}"
+    return f"{uid}-{generation}" if generation else uid
 
 
-def copy_name(key: ObjectKey) -> str:
+def copy_name(key: ObjectKey, generation: int = 0) -> str:
     """Return the name of its resource: the same for every repetition, in letters that every server keeps."""
-    return f"calgate-{hashlib.sha256(copy_uid(key).encode()).hexdigest()[:40]}.ics"
+    return f"calgate-{hashlib.sha256(copy_uid(key, generation).encode()).hexdigest()[:40]}.ics"
 
 
 def copy_of(tree: LineComponent, name: str) -> Copy | None:

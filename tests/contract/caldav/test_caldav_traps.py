@@ -35,7 +35,6 @@ from gateway.providers.errors import (
     ProviderError,
     QuotaExhausted,
     RateLimited,
-    Rejected,
     SignInExpired,
     SignInRefused,
     Unavailable,
@@ -262,8 +261,9 @@ async def test_something_else_at_the_place_of_a_copy_is_not_overwritten(
     calendar.resources[made.remote_id].body = calendar.resources[made.remote_id].body.replace(
         "calgate", "someone"
     )
-    with pytest.raises(Rejected):
-        await put(account, calendar_id, key)
+    again = await put(account, calendar_id, key)
+    assert again.remote_id != made.remote_id
+    assert again.marker == key.marker
     assert "someone" in calendar.resources[made.remote_id].body
 
 
@@ -518,3 +518,47 @@ async def test_an_authority_of_ones_own_is_trusted_by_setting_only(tmp_path: Pat
             assert len(await signed.account.calendars()) == 1
         with pytest.raises(Unavailable, match="ca_file"):
             await connect(url, "ada", DEMO_PASSWORD)
+
+
+@pytest.mark.lab_settings(dav_trash_bin=True)
+async def test_a_uid_that_lies_in_a_trash_bin_is_not_insisted_on(
+    laboratory: Laboratory, account: CalDavAccount, calendar_id: str
+) -> None:
+    key = fresh()
+    names = set()
+    for _ in range(2):
+        made = await put(account, calendar_id, key)
+        assert (await put(account, calendar_id, key)).remote_id == made.remote_id
+        assert made.marker == key.marker
+        names.add(made.remote_id)
+        await account.push(calendar_id, Delete(remote_id=made.remote_id, if_version=made.version))
+    assert len(names) == 2
+    assert there(laboratory, calendar_id).resources == {}
+
+
+async def test_one_object_over_which_the_server_stumbles_hides_no_other(
+    laboratory: Laboratory, account: CalDavAccount, calendar_id: str
+) -> None:
+    names = [(await put(account, calendar_id, fresh())).remote_id for _ in range(3)]
+    fault(laboratory, "500_before", operation="caldav.calendar-multiget")
+    fault(laboratory, "500_before", times=-1, path=names[1])
+    items, _ = await pull(account, calendar_id)
+    assert [isinstance(items[name], Upsert) for name in names] == [True, False, True]
+    assert isinstance(items[names[1]], Unreadable)
+    fault(laboratory, "500_before", times=-1)
+    with pytest.raises(Unavailable):
+        await pull(account, calendar_id)
+
+
+async def test_an_own_event_with_oneself_as_its_only_guest_may_be_changed(
+    laboratory: Laboratory, account: CalDavAccount, calendar_id: str
+) -> None:
+    calendar = there(laboratory, calendar_id)
+    for host, is_left_alone in (("ada", False), ("ben", True)):
+        name = person.add(
+            laboratory.dav, calendar, "DTSTART:20260327T090000Z", "SUMMARY:x",
+            f"ORGANIZER:mailto:{host}@example.net", "ATTENDEE:mailto:ada@example.net",
+        )  # fmt: skip
+        found = await account.fetch(calendar_id, name)
+        assert isinstance(found, Upsert)
+        assert found.guests is is_left_alone

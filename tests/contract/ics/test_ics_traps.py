@@ -148,7 +148,9 @@ async def test_what_has_no_identity_proves_no_absence(server: FileServer) -> Non
     assert pages[-1].looked is None
 
 
-async def test_an_unchanged_file_costs_one_conditional_request(server: FileServer) -> None:
+async def test_pain_65_an_unchanged_file_costs_one_conditional_request_under_our_name_ics(
+    server: FileServer,
+) -> None:
     account = await opened(server.url, user_agent="Example/7")
     cursor = (await pages_of(account))[-1].cursor
     server.asked.clear()
