@@ -161,6 +161,7 @@ async def compared(
             different.append(case.name)
         else:
             losses["rewritten"] += 1
+            print("REWRITTEN", case.name)
     return equal, losses, different
 
 
