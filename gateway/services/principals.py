@@ -6,12 +6,12 @@ import base64
 import hashlib
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gateway.domain.errors import AlreadyExists, InvalidInput, InvalidName, NotFound, PreconditionFailed
-from gateway.domain.model import Principal
+from gateway.domain.model import Principal, PrincipalId
 from gateway.domain.people import AppPassword, PasswordRecord, normal_login
 from gateway.store import app_passwords, audit
 from gateway.store import principals as store
@@ -94,6 +94,11 @@ def find_by_login(tx: Transaction, login: str) -> Principal | None:
         return store.by_login(tx, normal_login(login))
     except InvalidName:
         return None
+
+
+def addresses_of(tx: Transaction, ids: Iterable[PrincipalId]) -> dict[PrincipalId, str]:
+    """Return the mail addresses of people, of those who have one."""
+    return store.addresses_of(tx, ids)
 
 
 def remove(

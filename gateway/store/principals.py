@@ -135,6 +135,18 @@ def remove(tx: Transaction, principal_id: PrincipalId) -> None:
     tx.execute(delete(principal).where(principal.c.id == principal_id))
 
 
+def addresses_of(tx: Transaction, ids: Iterable[PrincipalId]) -> dict[PrincipalId, str]:
+    """Return the mail addresses of people, of those who have one."""
+    wanted = sorted(set(ids))
+    found: dict[PrincipalId, str] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        query = select(principal.c.id, principal.c.email).where(
+            principal.c.id.in_(wanted[start : start + _AT_ONCE]), principal.c.email.is_not(None)
+        )
+        found |= {PrincipalId(row.id): row.email for row in tx.execute(query)}
+    return found
+
+
 def names_of_addresses(tx: Transaction, addresses: Iterable[str]) -> dict[str, str]:
     """Return the names of the people who have these mail addresses, by lower-case address."""
     wanted = sorted({each.lower() for each in addresses})

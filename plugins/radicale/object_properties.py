@@ -13,8 +13,8 @@ from plugins.radicale.problems import quote_segment
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
 
-MODIFIED = dav("getlastmodified")
-ALLPROP = (dav("getetag"), dav("getcontenttype"), dav("resourcetype"), MODIFIED)
+MODIFIED, LENGTH = dav("getlastmodified"), dav("getcontentlength")
+ALLPROP = (dav("getetag"), dav("getcontenttype"), dav("resourcetype"), MODIFIED, LENGTH)
 NAMES = (
     *ALLPROP,
     dav("owner"),
@@ -39,11 +39,19 @@ _FIXED = {
 _SPECIAL = str.maketrans({"{": "{{", "}": "}}"})
 
 
-def template(request: Request, view: View, names: Sequence[str], *, is_names_only: bool = False) -> str:
+def template(
+    request: Request,
+    view: View,
+    names: Sequence[str],
+    *,
+    is_names_only: bool = False,
+    has_length: bool = True,
+) -> str:
     """Return the response of one object as a format.
 
     Its fields: 0 the escaped name, 1 the entity tag, 2 the component, 3 the time of change, 4 what may be
-    done with it, 5 XML of further properties. Arguments: see ``renderer``.
+    done with it, 5 XML of further properties, 6 the length of its text. Without ``has_length`` this is not
+    told: that of a masked object would say how much is hidden. Other arguments: see ``renderer``.
     """
     base = request.calendar_href(view.entry.slug)
     home = request.home_href
@@ -66,6 +74,8 @@ def template(request: Request, view: View, names: Sequence[str], *, is_names_onl
         ),
         dav("acl"): "<D:acl>" + access_control.acl(home, "{4}") + "</D:acl>",
     } | _FIXED
+    if has_length:
+        fixed[LENGTH] = "<D:getcontentlength>{6}</D:getcontentlength>"
     if is_names_only:
         fixed = {name: element(name) for name in fixed}
     good = "".join(fixed[name] for name in names if name in fixed)
@@ -90,6 +100,7 @@ def renderer(
         is_names_only: they are named, without values.
     """
     write = template(request, view, names, is_names_only=is_names_only).format
+    write_hidden = template(request, view, names, is_names_only=is_names_only, has_length=False).format
     own = access_control.privileges(view.entry.level)
     masked = access_control.privileges(view.entry.level, is_masked=True)
     needs_time = MODIFIED in names
@@ -99,13 +110,14 @@ def renderer(
         if needs_time and item.modified_at_utc is not None:
             when = format_datetime(item.modified_at_utc, usegmt=True)
         hidden = view.hides(item)
-        return write(
+        return (write_hidden if hidden else write)(
             quote_segment(view.href_of(item) if hidden else item.href),
             view.etag_of(item) if hidden else item.etag,
             item.component,
             when,
             masked if hidden else own,
             inner,
+            item.size_bytes,
         )
 
     return render

@@ -6,10 +6,11 @@ nobody learns names from it, and what she has no right on is not there (RFC 3744
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.domain.model import Principal, ResourceKind
+from gateway.domain.model import Principal, PrincipalId, ResourceKind
+from gateway.services import principals
 from gateway.services.access import HomeEntry
 from plugins.radicale import access_control, supported
 from plugins.radicale.names import CALSERVER, caldav, dav, text
@@ -22,6 +23,7 @@ _TYPES = {
     ResourceKind.ROOM: "ROOM",
     ResourceKind.EQUIPMENT: "RESOURCE",
 }
+_NOBODY = PrincipalId(0)
 EMAILS = f"{{{CALSERVER}}}email-address-set"
 
 
@@ -60,11 +62,8 @@ def herself(request: Request) -> Known:
 
 def others(request: Request) -> list[Known]:
     """Return whom the person may know beside herself: resources on which she has any right."""
-    return [
-        _known(request, entry)
-        for entry in request.session.home(request.principal)
-        if not entry.resource.is_personal
-    ]
+    home = request.session.home(request.principal)
+    return _known(request, [entry for entry in home if not entry.resource.is_personal])
 
 
 def find(request: Request, slug: str) -> Known:
@@ -76,19 +75,28 @@ def find(request: Request, slug: str) -> Known:
     entry = request.session.entry(request.principal, slug)
     if entry is None or entry.resource.is_personal:
         raise not_found("There is no such principal.")
-    return _known(request, entry)
+    return _known(request, [entry])[0]
 
 
-def _known(request: Request, entry: HomeEntry) -> Known:
-    resource = entry.resource
-    return Known(
-        name=resource.name,
-        email=resource.email,
-        type=_TYPES[resource.kind],
-        href=request.href(PRINCIPALS, entry.slug),
-        target=Target(PRINCIPALS, entry.slug),
-        entry=entry,
-    )
+def _known(request: Request, entries: Sequence[HomeEntry]) -> list[Known]:
+    """Return the principals of resources; a schedule without a mail address has that of its person."""
+    owners = {
+        entry.calendar_id: entry.resource.owner_id
+        for entry in entries
+        if entry.resource.kind is ResourceKind.PERSON and entry.resource.owner_id is not None
+    }
+    mail = principals.addresses_of(request.session.tx, owners.values()) if owners else {}
+    return [
+        Known(
+            name=entry.resource.name,
+            email=entry.resource.email or mail.get(owners.get(entry.calendar_id, _NOBODY)),
+            type=_TYPES[entry.resource.kind],
+            href=request.href(PRINCIPALS, entry.slug),
+            target=Target(PRINCIPALS, entry.slug),
+            entry=entry,
+        )
+        for entry in entries
+    ]
 
 
 def addresses(email: str | None, href: str) -> str:

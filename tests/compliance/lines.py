@@ -112,6 +112,8 @@ LINES: dict[str, tuple[Line, ...]] = {
         ),
         Line("10.4", "If: lists, Not, entity tags of this and of other resources; no lock is ever current"),
         Line("10.6", "Overwrite"),
+        Line("15.1", "creationdate", "optional; no client asks for it"),
+        Line("15.4", "getcontentlength of objects; that of masked ones is not told"),
         Line("15 calendars", "dead properties are kept whole on calendars, for each person"),
         Line("15 objects", "dead properties are kept whole on objects, for each person"),
         Line("17", "DOCTYPE and entities are refused, XML is bounded in size, depth and number"),

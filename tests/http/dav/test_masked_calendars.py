@@ -107,6 +107,25 @@ def test_a_masked_calendar_says_that_it_takes_events_and_no_writes(world: Any, e
     assert world.alice.sync(FREE.format("alice")).xml.findtext("{DAV:}sync-token") == before
 
 
+@proves("RFC 4918 §15.4")
+def test_the_length_of_hidden_text_is_not_told(world: Any) -> None:
+    fill(world)
+    body = f"<D:propfind {NS}><D:prop><D:getcontentlength/><D:getetag/></D:prop></D:propfind>"
+    told = {}
+    for login in ("alice", "carol", "dave"):
+        reply = world.people[login]("PROPFIND", FREE.format(login), body, Depth="1", Prefer="depth-noroot")
+        told[login] = [node.findtext(".//{DAV:}getcontentlength") or "" for node in reply.found("D:response")]
+        for node in reply.found("D:response"):
+            length = node.findtext(".//{DAV:}getcontentlength")
+            if length:
+                path = node.findtext("{DAV:}href")
+                whole = world.people[login]("GET", path, Accept_Encoding="identity")
+                assert length == whole.headers["Content-Length"]
+    assert all(told["alice"])
+    assert sorted(map(bool, told["carol"])) == [False, True, True, True, True]
+    assert not any(told["dave"])
+
+
 def test_real_names_are_not_there_and_masked_ones_work_in_every_way(world: Any) -> None:
     fill(world)
     dave = world.dave

@@ -77,6 +77,25 @@ def test_people_and_rooms_are_found_by_name_and_mail_address(people: Any) -> Non
     ]
 
 
+def test_a_schedule_without_an_address_is_found_by_that_of_its_person(people: Any) -> None:
+    horizon = Limits.of(people.server.settings).horizon(people.now)
+    with people.db.transaction(write=True) as tx:
+        resources.add(
+            tx,
+            "bobs",
+            kind=ResourceKind.PERSON,
+            name="Bob's time",
+            owner="bob",
+            horizon=horizon,
+            now=people.now,
+        )
+        grants.add(tx, Level.FREEBUSY, login="carol", resource="bobs", now=people.now)
+    assert names(search(people.carol, ("CS:email-address-set", "bob@"))) == {"Bob's time"}
+    assert names(search(people.alice, ("CS:email-address-set", "bob@"))) == set()
+    reply = people.carol.propfind("/dav/@principals/bobs/", "C:calendar-user-address-set")
+    assert reply.found(".//D:href")[1].text == "mailto:bob@example.org"
+
+
 @proves("RFC 3744 §9.4 hidden")
 def test_nobody_finds_what_she_has_no_right_on(people: Any) -> None:
     for dav, known in (
