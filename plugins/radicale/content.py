@@ -13,8 +13,7 @@ from plugins.radicale.problems import Answer
 from plugins.radicale.requests import JCAL_MARK, Request
 
 CALENDAR = "text/calendar"
-_RANGE = re.compile(r"\s*([^\s;,]+)\s*((?:;[^,;]*)*)(?:,|$)")
-_QUALITY = re.compile(r";\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE)
+_QUALITY = re.compile(r"q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)", re.IGNORECASE)
 
 
 def wants_jcal(request: Request) -> bool:
@@ -23,9 +22,10 @@ def wants_jcal(request: Request) -> bool:
     if accept is None or "json" not in accept:
         return False
     ranges: dict[str, float] = {}
-    for match in _RANGE.finditer(accept):
-        quality = _QUALITY.search(match[2])
-        ranges[match[1].lower()] = float(quality[1]) if quality else 1.0
+    for one in accept.split(","):
+        name, *parameters = (part.strip() for part in one.split(";"))
+        quality = next(filter(None, map(_QUALITY.fullmatch, parameters)), None)
+        ranges[name.lower()] = float(quality[1]) if quality else 1.0
     return _quality(ranges, MEDIA_TYPE) > _quality(ranges, CALENDAR)
 
 

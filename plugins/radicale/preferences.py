@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from plugins.radicale.requests import Request
 
-# A preference with its value; what follows a semicolon are parameters, of which we know none.
-_PREFERENCE = re.compile(r'\s*([^\s=;,"]+)\s*(?:=\s*("[^"]*"|[^\s;,"]*))?((?:[^,"]|"[^"]*")*)(?:,|$)')
+# One preference, up to a comma outside of quotes; possessive, so that no header costs more than its length.
+_PREFERENCE = re.compile(r'(?:[^,"]|"[^"]*+"?)++')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,10 @@ def of(request: Request) -> Preferences:
     """Return what the client of a request would like; of two that contradict each other the first counts."""
     header = request.header("Prefer")
     found: dict[str, str] = {}
-    for match in _PREFERENCE.finditer(header or ""):
-        found.setdefault(match[1].lower(), (match[2] or "").strip('"').lower())
+    for preference in _PREFERENCE.findall(header or ""):
+        # What follows a semicolon are parameters, of which we know none.
+        name, _, value = preference.partition(";")[0].partition("=")
+        found.setdefault(name.strip().lower(), value.strip().strip('"').lower())
     wanted = found.get("return")
     is_brief = (request.header("Brief") or "").strip().lower() == "t"
     return Preferences(

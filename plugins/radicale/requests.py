@@ -29,7 +29,7 @@ MAX_XML_DEPTH = 40
 MAX_XML_ELEMENTS = 50_000
 PRINCIPALS = "@principals"  # no login begins with an @
 JCAL_MARK = "-jcal"  # ends the entity tag of an object's other representation
-_TAG = re.compile(r'\s*((?:W/)?"[^"]*"|\*|[^\s,"]+)\s*(?:,|$)')
+_TAG = re.compile(r'\s*+((?:W/)?"[^"]*+"|\*|[^\s,"]++)\s*+(?:,|$)')
 
 
 @dataclass(frozen=True, slots=True)

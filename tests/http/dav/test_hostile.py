@@ -139,6 +139,13 @@ def test_hostile_xml_is_cheap_to_refuse(target: Target) -> None:
         assert target.hit("REPORT", body=body).status == 403
 
 
+def test_hostile_headers_are_cheap(target: Target) -> None:
+    for text in ("a" * 8000 + '"', '"' * 8000, "a " * 4000, " " * 7900 + "x", "a;" * 4000, "(" * 8000):
+        for name in ("Prefer", "Accept", "If", "If_Match", "If_None_Match", "Brief", "Overwrite", "Depth"):
+            value = f"application/calendar+json {text[:7900]}" if name == "Accept" else text
+            assert target.hit("GET", "0.ics", **{name: value}).status in {200, 400, 412}, name
+
+
 ALARM = "<C:comp-filter name='VALARM'>{}</C:comp-filter>"
 RANGES = (
     "start='00010101T000000Z'", "end='99991231T235959Z'", "start='90000101T000000Z' end='90010101T000000Z'",
