@@ -13,6 +13,8 @@ import pytest
 
 from tests.dav_world import make_event
 
+FREE_PAIR = 'collections = [["free", "free", "free"]]'
+
 
 def principal(world: Any, login: str = "bob", path: str = "") -> Any:
     client = caldav.DAVClient(
@@ -72,7 +74,13 @@ def test_caldav_is_told_that_it_may_not_write(sqlite_world: Any) -> None:
         free.save_event(make_event("one").decode())
 
 
-def vdirsyncer(tmp_path: Path, world: Any, login: str = "bob") -> Any:
+def vdirsyncer(
+    tmp_path: Path,
+    world: Any,
+    pair: str = FREE_PAIR,
+    *,
+    login: str = "bob",
+) -> Any:
     """Return what runs vdirsyncer both ways between a folder and a person's calendar."""
     config = tmp_path / "vdirsyncer.conf"
     config.write_text(
@@ -81,7 +89,7 @@ status_path = "{tmp_path}/status/"
 [pair bob]
 a = "local"
 b = "remote"
-collections = [["free", "free", "free"]]
+{pair}
 conflict_resolution = "b wins"
 [storage local]
 type = "filesystem"
@@ -135,3 +143,40 @@ def test_vdirsyncer_keeps_a_folder_and_a_calendar_alike(sqlite_world: Any, tmp_p
     assert [bob("GET", href).body for href in bob.sync(base).hrefs] == [
         make_event("server", "SUMMARY:changed in the folder")
     ]
+
+
+def test_vdirsyncer_makes_a_calendar_and_keeps_its_name_and_colour(sqlite_world: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "local" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "one.ics").write_bytes(make_event("one"))
+    (folder / "color").write_text("#00ff00", "utf-8")
+    run = vdirsyncer(tmp_path, sqlite_world, 'collections = ["from a"]\nmetadata = ["displayname", "color"]')
+    run("discover")
+    run("sync")
+    run("metasync")
+    bob = sqlite_world.bob
+    found = bob.propfind("/dav/bob/mine/", "D:displayname", "IC:calendar-color").found(".//D:prop/*")
+    assert [node.text for node in found] == ["mine", "#00ff00"]
+    assert (folder / "displayname").read_text("utf-8") == "mine"
+    (folder / "displayname").write_text("Mine", "utf-8")
+    run("metasync")
+    assert bob.propfind("/dav/bob/mine/", "D:displayname").xml.findtext(".//{DAV:}displayname") == "Mine"
+    assert [bob("GET", href).body for href in bob.sync("/dav/bob/mine/").hrefs] == [make_event("one")]
+
+
+def test_caldav_asks_for_busy_time_components_and_many_objects_at_once(sqlite_world: Any) -> None:
+    free = next(one for one in principal(sqlite_world).calendars() if one.get_display_name() == "Free")
+    assert set(free.get_supported_components()) >= {"VEVENT", "VTODO", "VJOURNAL"}
+    for number in range(3):
+        free.save_event(make_event(f"u{number}", f"SUMMARY:{number}").decode())
+    free.save_journal(summary="A note", dtstart=datetime(2026, 3, 10, tzinfo=UTC).date(), uid="note")
+    assert len(free.journals()) == 1
+    urls = [one.url for one in free.events()]
+    assert {str(one.icalendar_component["SUMMARY"]) for one in free.multiget(urls)} == {"0", "1", "2"}
+    start = datetime(2026, 3, 10, tzinfo=UTC)
+    busy = free.freebusy_request(start, start + timedelta(days=1))
+    assert "20260310T090000Z/20260310T100000Z" in busy.data
+    task = free.save_todo(summary="Weekly", due=start, uid="task", rrule={"FREQ": "WEEKLY"})
+    task.complete(handle_rrule=True)
+    assert [str(one.icalendar_component["SUMMARY"]) for one in free.todos()] == ["Weekly"]
+    assert len(free.todos(include_completed=True)) == 2

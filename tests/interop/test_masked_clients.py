@@ -52,7 +52,7 @@ def test_caldav_lists_searches_and_follows_a_masked_calendar(sqlite_world: Any) 
 
 def test_vdirsyncer_copies_a_masked_calendar_once(sqlite_world: Any, tmp_path: Path) -> None:
     fill(sqlite_world)
-    run = vdirsyncer(tmp_path, sqlite_world, "dave")
+    run = vdirsyncer(tmp_path, sqlite_world, login="dave")
     run("discover")
     run("sync")
     folder = tmp_path / "local" / "free"
