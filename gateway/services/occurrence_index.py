@@ -128,22 +128,47 @@ def spans(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]:
 def busy_periods(
     tx: Transaction, calendar: Calendar, window: Window, *, now: datetime
 ) -> list[tuple[datetime, datetime, Busy]]:
-    """Return what takes time in ``window``, unmerged, clipped to it, without holds that are over.
+    """Return what takes time in ``window``, clipped to it, without holds that are over.
 
-    Busy time of linked calendars counts like our own (rules.md, Providers).
+    Periods of one kind that meet are joined; those of different kinds may overlap. Busy time of linked
+    calendars counts like our own (rules.md, Providers).
     """
     over = {stored.id for stored in object_store.expired(tx, calendar.id, now)}
-    own = [
-        (from_epoch_s(span.start_ts), from_epoch_s(span.end_ts), span.busy)
-        for span in spans(tx, calendar, window)
-        if span.busy.blocks and span.end_ts > span.start_ts and span.object_id not in over
-    ]
+    low, high = to_epoch_s(window.start), to_epoch_s(window.end)
+    if window.start < calendar.index.start or window.end > calendar.index.end:
+        own = [
+            (span.start_ts, span.end_ts, int(span.busy))
+            for span in spans(tx, calendar, window)
+            if span.busy.blocks and span.end_ts > span.start_ts and span.object_id not in over
+        ]
+    else:
+        taken = occurrence_store.taken(tx, calendar, window)
+        own = [(start, end, busy) for start, end, busy, object_id in taken if object_id not in over]
     there = [
-        (from_epoch_s(one.start_ts), from_epoch_s(one.end_ts), one.busy)
-        for one in busy_store.within(tx, calendar.id, to_epoch_s(window.start), to_epoch_s(window.end))
+        (one.start_ts, one.end_ts, int(one.busy))
+        for one in busy_store.within(tx, calendar.id, low, high)
         if one.busy.blocks
     ]
-    return [(max(start, window.start), min(end, window.end), busy) for start, end, busy in [*own, *there]]
+    return [
+        (max(from_epoch_s(start), window.start), min(from_epoch_s(end), window.end), Busy(busy))
+        for start, end, busy in _joined([*own, *there])
+    ]
+
+
+def _joined(periods: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Return periods ``(start_ts, end_ts, busy)`` with those of one kind joined where they meet: pure."""
+    found: list[tuple[int, int, int]] = []
+    running: dict[int, tuple[int, int]] = {}
+    for start, end, busy in sorted(periods):
+        before = running.get(busy)
+        if before is None:
+            running[busy] = (start, end)
+        elif start > before[1]:
+            found.append((*before, busy))
+            running[busy] = (start, end)
+        elif end > before[1]:
+            running[busy] = (before[0], end)
+    return found + [(start, end, busy) for busy, (start, end) in running.items()]
 
 
 def _is_exclusive(calendar: Calendar) -> bool:

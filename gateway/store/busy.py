@@ -10,9 +10,10 @@ from sqlalchemy import BigInteger, bindparam, delete, insert, select
 from gateway.domain.link_model import LinkId
 from gateway.domain.model import Busy, CalendarId
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema_sync import busy_period
 
-_WITHIN = (
+_WITHIN = Hot(
     select(busy_period)
     .where(
         busy_period.c.calendar_id == bindparam("calendar_id"),
@@ -85,16 +86,17 @@ def remote_ids(tx: Transaction, link_id: LinkId) -> set[str]:
 
 def within(tx: Transaction, calendar_id: CalendarId, start_ts: int, end_ts: int) -> list[BusyPeriod]:
     """Return the periods of every link of a calendar that meet ``[start_ts, end_ts)``, by start."""
+    found = _WITHIN.cells(tx, calendar_id=calendar_id, start=start_ts, end=end_ts)
     return [
         BusyPeriod(
-            link_id=LinkId(row.link_id),
-            remote_id=row.remote_id,
-            start_ts=row.start_ts,
-            end_ts=row.end_ts,
-            busy=Busy(row.busy),
-            title=row.title,
+            link_id=LinkId(cell["link_id"]),
+            remote_id=cell["remote_id"],
+            start_ts=cell["start_ts"],
+            end_ts=cell["end_ts"],
+            busy=Busy(cell["busy"]),
+            title=cell["title"],
         )
-        for row in tx.execute(_WITHIN, {"calendar_id": calendar_id, "start": start_ts, "end": end_ts})
+        for cell in found
     ]
 
 

@@ -49,6 +49,10 @@ _MANY = {
     name: _IN_CALENDAR.where(calendar_object.c[name].in_(bindparam("wanted", expanding=True)))
     for name in ("href", "uid", "id")
 }
+# In the words of the partial index: a bound value would not use it.
+_AVAILABILITIES = Hot(
+    _IN_CALENDAR.where(text("calendar_object.component = 'VAVAILABILITY'")).order_by(calendar_object.c.id)
+)
 _INSERT = insert(calendar_object).values(codec=0).returning(calendar_object.c.id)
 _UPDATE = update(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
 _DELETE = delete(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
@@ -170,12 +174,7 @@ def every(
 
 def availabilities(tx: Transaction, calendar_id: CalendarId) -> list[CalendarObject]:
     """Return the VAVAILABILITY objects of a calendar, by id; their own index finds them."""
-    query = select(calendar_object).where(
-        calendar_object.c.calendar_id == calendar_id,
-        # In the words of the partial index: a bound value would not use it.
-        text("calendar_object.component = 'VAVAILABILITY'"),
-    )
-    return [object_from_row(row) for row in tx.execute(query.order_by(calendar_object.c.id))]
+    return [object_from_cells(cells) for cells in _AVAILABILITIES.cells(tx, calendar_id=calendar_id)]
 
 
 def recurring_in(tx: Transaction, calendar_id: CalendarId, window: Window) -> list[CalendarObject]:

@@ -16,7 +16,6 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     BindParameter,
-    Row,
     TextClause,
     and_,
     bindparam,
@@ -33,6 +32,7 @@ from sqlalchemy.exc import IntegrityError
 from gateway.domain.errors import Clash
 from gateway.domain.model import Busy, Calendar, CalendarId, ObjectId, Occurrence, Window, to_epoch_s
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import busy_slot, calendar_object, occurrence, principal
 from gateway.store.types import UtcDateTime
 
@@ -52,7 +52,7 @@ class Span:
 _FROM = bindparam("start", type_=BigInteger)
 _TO = bindparam("end", type_=BigInteger)
 _LOW = bindparam("low", type_=BigInteger)  # no occurrence is longer than what lies between low and start
-_IN_WINDOW = (
+_IN_WINDOW = Hot(
     select(occurrence)
     .where(
         occurrence.c.calendar_id == bindparam("calendar_id"),
@@ -61,6 +61,18 @@ _IN_WINDOW = (
         or_(occurrence.c.end_ts > _FROM, occurrence.c.start_ts >= _FROM),
     )
     .order_by(occurrence.c.start_ts, occurrence.c.object_id, occurrence.c.recur_ts)
+)
+_TAKEN = Hot(
+    select(occurrence.c.start_ts, occurrence.c.end_ts, occurrence.c.busy, occurrence.c.object_id)
+    .where(
+        occurrence.c.calendar_id == bindparam("calendar_id"),
+        occurrence.c.start_ts >= _LOW,
+        occurrence.c.start_ts < _TO,
+        occurrence.c.end_ts > _FROM,
+        occurrence.c.end_ts > occurrence.c.start_ts,
+        occurrence.c.busy != int(Busy.FREE),
+    )
+    .order_by(occurrence.c.start_ts)
 )
 _BLOCKING = """
     SELECT DISTINCT o.start_ts, o.end_ts, o.object_id
@@ -119,7 +131,12 @@ def add(tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: It
 
 def in_window(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]:
     """Return the rows that meet ``window``, by start; a row without length counts at its instant."""
-    return [_span(row) for row in tx.execute(_IN_WINDOW, _bounds(calendar, window))]
+    return [_span(row) for row in _IN_WINDOW.rows(tx, **_bounds(calendar, window))]
+
+
+def taken(tx: Transaction, calendar: Calendar, window: Window) -> list[tuple[int, int, int, int]]:
+    """Return ``(start_ts, end_ts, busy, object_id)`` of what takes time in ``window``, by start."""
+    return _TAKEN.rows(tx, **_bounds(calendar, window))
 
 
 def blocking(
@@ -274,7 +291,7 @@ def _row(calendar_id: CalendarId, object_id: ObjectId, span: Occurrence) -> dict
     }
 
 
-def _span(row: Row[int, int, int, int, int, int, bool]) -> Span:
+def _span(row: tuple[Any, ...]) -> Span:  # Any: each column's own type
     calendar_id, start_ts, object_id, recur_ts, end_ts, busy, is_all_day = row
     del calendar_id
     return Span(

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, Text, and_, bindparam, func, or_, select
 
 from gateway.domain.model import CalendarId, to_epoch_s
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import calendar_object
 
 _BATCH = 500
@@ -25,6 +26,12 @@ _COLUMNS = (
     calendar_object.c.creator_id,
     calendar_object.c.is_recurring,
 )
+
+
+_UIDS = select(calendar_object.c.id).where(calendar_object.c.calendar_id == bindparam("calendar_id"))
+_LOWER = func.lower(calendar_object.c.uid)
+_UID_PARTS = Hot(_UIDS.where(func.instr(_LOWER, bindparam("part", type_=Text)) > 0))
+_UID_PARTS_POSTGRESQL = Hot(_UIDS.where(func.strpos(_LOWER, bindparam("part", type_=Text)) > 0))
 
 
 class Summary(NamedTuple):
@@ -116,6 +123,12 @@ def matching(
         start = calendar_object.c.first_start
         query = query.where(or_(start.is_(None), start <= to_epoch_s(starts_before)))
     return _read(tx, query)
+
+
+def ids_with_uid_part(tx: Transaction, calendar_id: CalendarId, part: str) -> list[int]:
+    """Return the ids of objects whose UID holds an ASCII text, letters in any case, by their index."""
+    found = _UID_PARTS_POSTGRESQL if tx.is_postgresql else _UID_PARTS
+    return [row[0] for row in found.rows(tx, calendar_id=calendar_id, part=part.lower())]
 
 
 def count(tx: Transaction, calendar_id: CalendarId) -> int:

@@ -57,6 +57,12 @@ _BETWEEN = _hot(
     bindparam("component", type_=Text),
     *(bindparam(name, type_=_BIG) for name in ("low", "start", "end")),
 )
+_PAGE = _hot(
+    f"SELECT {_COLUMNS} FROM calendar_object AS o"  # noqa: S608 - columns are fixed
+    " WHERE o.calendar_id = :calendar_id AND o.href > :after ORDER BY o.href LIMIT :most",
+    bindparam("after", type_=Text),
+    bindparam("most", type_=_BIG),
+)
 
 
 def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> list[TextRow]:
@@ -80,4 +86,10 @@ def between(tx: Transaction, calendar: Calendar, window: Window, *, component: s
         start=start,
         end=to_epoch_s(window.end),
     )
+    return list(map(TextRow._make, rows))
+
+
+def page(tx: Transaction, calendar_id: CalendarId, *, after_href: str, limit: int) -> list[TextRow]:
+    """Return the objects that follow an href, by href."""
+    rows = _PAGE.rows(tx, calendar_id=calendar_id, after=after_href, most=limit)
     return list(map(TextRow._make, rows))

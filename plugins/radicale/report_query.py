@@ -114,6 +114,8 @@ def _candidates(report: Report, wanted: CompFilter, *, is_plain: bool) -> Iterat
     if component == "VEVENT" and time is not None and time.is_bounded:
         spans = occurrence_index.spans(tx, calendar, _widened(time, by_zones=not is_plain))
         ids = list(dict.fromkeys(int(span.object_id) for span in spans))
+    elif (part := None if report.view.is_masked else _uid_part(comp)) is not None:
+        ids = reading.ids_with_uid_part(tx, calendar.id, part)
     else:
         bounds = time if component == "VEVENT" else None
         window = _widened(bounds, by_zones=True) if bounds is not None else None
@@ -121,7 +123,6 @@ def _candidates(report: Report, wanted: CompFilter, *, is_plain: bool) -> Iterat
             tx,
             calendar.id,
             component=component,
-            uid_part=None if report.view.is_masked else _uid_part(comp),
             ends_after=window.start if window is not None and bounds and bounds.start else None,
             starts_before=window.end if window is not None and bounds and bounds.end else None,
         )
