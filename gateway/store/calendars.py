@@ -49,8 +49,13 @@ _BY_RESOURCE = QUERY.where(calendar.c.resource_id == bindparam("resource_id"))
 _BY_IDS = QUERY.where(calendar.c.id.in_(bindparam("ids", expanding=True))).order_by(calendar.c.id)
 # The resource is locked too: a row that is only joined would be read as it was before the wait.
 _LOCKED = _BY_IDS.with_for_update(of=[calendar, resource], key_share=True)
+_LOCKED_ONE = Hot(
+    QUERY.where(calendar.c.id == bindparam("calendar_id")).with_for_update(
+        of=[calendar, resource], key_share=True
+    )
+)
 _LONGEST = bindparam("b_longest_s", type_=BigInteger)
-_BUMP = (
+_BUMP = Hot(
     update(calendar)
     .where(calendar.c.id == bindparam("b_id"))
     .values(
@@ -158,8 +163,13 @@ def lock(tx: Transaction, *calendar_ids: CalendarId) -> dict[CalendarId, Calenda
 
     SQLite's write transaction is the lock already. A missing calendar is missing in the answer.
     """
-    rows = tx.execute(_LOCKED if tx.is_postgresql else _BY_IDS, {"ids": list(calendar_ids)}).all()
-    found = [calendar_from_row(row, tx.default_zone) for row in rows]
+    if len(calendar_ids) == 1:
+        statement = _LOCKED_ONE if tx.is_postgresql else _BY_ID
+        only = statement.cells(tx, calendar_id=calendar_ids[0])
+        found = [calendar_from_cells(cells, tx.default_zone) for cells in only]
+    else:
+        rows = tx.execute(_LOCKED if tx.is_postgresql else _BY_IDS, {"ids": list(calendar_ids)}).all()
+        found = [calendar_from_row(row, tx.default_zone) for row in rows]
     return {one.id: one for one in found}
 
 
@@ -168,7 +178,7 @@ def bump(tx: Transaction, calendar_id: CalendarId, *, by: int = 1, longest_s: in
 
     The row lock that this takes makes the order of numbers the order of commits.
     """
-    seq: int = tx.execute(_BUMP, {"b_id": calendar_id, "b_by": by, "b_longest_s": longest_s}).scalar_one()
+    seq: int = _BUMP.rows(tx, b_id=calendar_id, b_by=by, b_longest_s=longest_s)[0][0]
     return seq
 
 

@@ -14,6 +14,7 @@ from gateway.store.hot import Hot
 from gateway.store.schema import change
 
 _INSERT = insert(change)
+_INSERT_ONE = Hot(_INSERT, [column.name for column in change.c])
 MASKED = "masked:"  # begins the etag of a tombstone whose object was not public; who made it follows
 
 _OF_HREF = [change.c.calendar_id == bindparam("calendar_id"), change.c.href == bindparam("href")]
@@ -73,22 +74,23 @@ def was_masked(tx: Transaction, calendar_id: CalendarId, href: str) -> bool | No
 
 def append(tx: Transaction, changes: Sequence[Change]) -> None:
     """Write lines whose numbers ``calendars.bump`` has just given out in this transaction."""
-    tx.execute(
-        _INSERT,
-        [
-            {
-                "calendar_id": one.calendar_id,
-                "seq": one.seq,
-                "href": one.href,
-                "uid": one.uid,
-                "op": one.op,
-                "etag": one.etag,
-                "origin": one.origin,
-                "at_utc": one.at_utc,
-            }
-            for one in changes
-        ],
-    )
+    rows = [
+        {
+            "calendar_id": one.calendar_id,
+            "seq": one.seq,
+            "href": one.href,
+            "uid": one.uid,
+            "op": one.op,
+            "etag": one.etag,
+            "origin": one.origin,
+            "at_utc": one.at_utc,
+        }
+        for one in changes
+    ]
+    if len(rows) == 1:
+        _INSERT_ONE.run(tx, **rows[0])
+    else:
+        tx.execute(_INSERT, rows)
 
 
 def since(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int | None = None) -> list[Change]:

@@ -6,13 +6,14 @@ this way; everything else takes ``Transaction.execute``. Values come out as SQLA
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, TextClause
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.dml import UpdateBase
 
 from gateway.store.database import Transaction
 
@@ -29,14 +30,20 @@ class _Ready:
 
 
 class Hot:
-    """A SELECT that runs on the driver.
+    """A statement that runs on the driver.
 
     Args:
         statement: all its parameters are ``bindparam`` without ``expanding``.
+        columns: of an INSERT, all that are given a value.
     """
 
-    def __init__(self, statement: Select[Any] | TextClause) -> None:
+    def __init__(
+        self,
+        statement: Select[Any] | TextClause | UpdateBase,
+        columns: Sequence[str] | None = None,
+    ) -> None:
         self._statement = statement
+        self._columns = columns
         self._ready: dict[bool, _Ready] = {}
         self._names: tuple[str, ...] | None = None
 
@@ -47,20 +54,7 @@ class Hot:
             DBAPIError: as SQLAlchemy does; the transaction translates it.
         """
         ready = self._ready.get(tx.is_postgresql) or self._compiled(tx)
-        values = {**ready.fixed, **wanted} if ready.fixed else wanted
-        for name, process in ready.binds:
-            values[name] = process(values[name])
-        parameters = values if ready.order is None else [values[name] for name in ready.order]
-        try:
-            rows: list[tuple[Any, ...]] = tx.driver.execute(ready.sql, parameters).fetchall()
-        except Exception as error:
-            dialect = tx.connection.dialect
-            base = dialect.loaded_dbapi.Error
-            if not isinstance(error, base):
-                raise
-            raise DBAPIError.instance(
-                ready.sql, None, error, base, hide_parameters=True, dialect=dialect
-            ) from error
+        rows: list[tuple[Any, ...]] = self._executed(tx, ready, wanted).fetchall()
         if not ready.results:
             return rows
         found = []
@@ -70,6 +64,27 @@ class Hot:
                 cells[index] = process(cells[index])
             found.append(tuple(cells))
         return found
+
+    def run(self, tx: Transaction, **wanted: object) -> None:
+        """Run a statement that gives no rows; errors as in ``rows``."""
+        ready = self._ready.get(tx.is_postgresql) or self._compiled(tx)
+        self._executed(tx, ready, wanted).close()
+
+    def _executed(self, tx: Transaction, ready: _Ready, wanted: dict[str, Any]) -> Any:  # Any: a cursor
+        values = {**ready.fixed, **wanted} if ready.fixed else wanted
+        for name, process in ready.binds:
+            values[name] = process(values[name])
+        parameters = values if ready.order is None else [values[name] for name in ready.order]
+        try:
+            return tx.driver.execute(ready.sql, parameters)
+        except Exception as error:
+            dialect = tx.connection.dialect
+            base = dialect.loaded_dbapi.Error
+            if not isinstance(error, base):
+                raise
+            raise DBAPIError.instance(
+                ready.sql, None, error, base, hide_parameters=True, dialect=dialect
+            ) from error
 
     def cells(self, tx: Transaction, **wanted: object) -> list[dict[str, Any]]:
         """Return every row as its values by name."""
@@ -86,7 +101,9 @@ class Hot:
 
     def _compiled(self, tx: Transaction) -> _Ready:
         dialect: Dialect = tx.connection.dialect
-        compiled: Any = self._statement.compile(dialect=dialect)  # Any: the compiler of the dialect
+        compiled: Any = self._statement.compile(
+            dialect=dialect, column_keys=self._columns
+        )  # Any: the compiler of the dialect
         results = []
         columns = self._statement.selected_columns if isinstance(self._statement, Select) else ()
         for index, column in enumerate(columns):

@@ -53,7 +53,10 @@ _MANY = {
 _AVAILABILITIES = Hot(
     _IN_CALENDAR.where(text("calendar_object.component = 'VAVAILABILITY'")).order_by(calendar_object.c.id)
 )
-_INSERT = insert(calendar_object).values(codec=0).returning(calendar_object.c.id)
+_INSERT = Hot(
+    insert(calendar_object).values(codec=0).returning(calendar_object.c.id),
+    [column.name for column in calendar_object.c if column.name not in {"id", "codec"}],
+)
 _UPDATE = update(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
 _DELETE = delete(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
 
@@ -202,7 +205,7 @@ def calendars_with_expired(tx: Transaction, now: datetime) -> list[CalendarId]:
 
 def insert_one(tx: Transaction, values: dict[str, object]) -> ObjectId:
     """Insert a row and return its id."""
-    return ObjectId(tx.execute(_INSERT, values).scalar_one())
+    return ObjectId(_INSERT.rows(tx, **values)[0][0])
 
 
 def update_one(tx: Transaction, object_id: ObjectId, values: dict[str, object]) -> None:

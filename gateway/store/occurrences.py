@@ -16,7 +16,6 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     BindParameter,
-    TextClause,
     and_,
     bindparam,
     delete,
@@ -86,19 +85,23 @@ _BLOCKING = """
 """
 
 
-def _blocking(windows: str, start: str, end: str, *binds: BindParameter[Any]) -> TextClause:
+def _blocking(windows: str, start: str, end: str, *binds: BindParameter[Any]) -> Hot:
     query = _BLOCKING.format(windows=windows, start=start, end=end, free=int(Busy.FREE))
-    return text(query).bindparams(
-        bindparam("now", type_=UtcDateTime),
-        bindparam("longest", type_=BigInteger),
-        bindparam("calendar_id", type_=BigInteger),
-        bindparam("except_object", type_=BigInteger),
-        *binds,
+    return Hot(
+        text(query).bindparams(
+            bindparam("now", type_=UtcDateTime),
+            bindparam("longest", type_=BigInteger),
+            bindparam("calendar_id", type_=BigInteger),
+            bindparam("except_object", type_=BigInteger),
+            *binds,
+        )
     )
 
 
 # CROSS JOIN keeps SQLite from walking the whole calendar and looking up windows instead.
-_BLOCKING_SQLITE = _blocking("json_each(:windows) AS w CROSS", "(w.value ->> 0)", "(w.value ->> 1)")
+_BLOCKING_SQLITE = _blocking(
+    "json_each(:windows) AS w CROSS", "(w.value ->> 0)", "(w.value ->> 1)", bindparam("windows")
+)
 _BLOCKING_POSTGRESQL = _blocking(
     "unnest(:starts, :ends) AS w (start_ts, end_ts)",
     "w.start_ts",
@@ -107,7 +110,8 @@ _BLOCKING_POSTGRESQL = _blocking(
     bindparam("ends", type_=ARRAY(BigInteger)),
 )
 _INSERT = insert(occurrence)
-_DELETE = delete(occurrence).where(occurrence.c.object_id == bindparam("object"))
+_INSERT_ONE = Hot(_INSERT, [column.name for column in occurrence.c])
+_DELETE = Hot(delete(occurrence).where(occurrence.c.object_id == bindparam("object")))
 _RELEASE = delete(busy_slot).where(busy_slot.c.object_id == bindparam("object"))
 
 
@@ -115,7 +119,7 @@ def replace(
     tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: Iterable[Occurrence]
 ) -> None:
     """Put the occurrences of one object in the place of those it had."""
-    tx.execute(_DELETE, {"object": object_id})
+    _DELETE.run(tx, object=object_id)
     add(tx, calendar_id, object_id, spans)
 
 
@@ -125,7 +129,9 @@ def add(tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: It
         (row["start_ts"], row["recur_ts"]): row
         for row in (_row(calendar_id, object_id, span) for span in spans)
     }
-    if rows:
+    if len(rows) == 1:
+        _INSERT_ONE.run(tx, **next(iter(rows.values())))
+    elif rows:
         tx.execute(_INSERT, list(rows.values()))
 
 
@@ -159,7 +165,7 @@ def blocking(
         except_object: whose spans do not count.
         now: the current instant.
     """
-    wanted = {
+    wanted: dict[str, object] = {
         "calendar_id": calendar.id,
         "longest": calendar.max_duration_s,
         "now": now,
@@ -167,10 +173,10 @@ def blocking(
     }
     if tx.is_postgresql:
         wanted |= {"starts": [start for start, _ in windows], "ends": [end for _, end in windows]}
-        rows = tx.execute(_BLOCKING_POSTGRESQL, wanted)
+        rows = _BLOCKING_POSTGRESQL.rows(tx, **wanted)
     else:
-        rows = tx.execute(_BLOCKING_SQLITE, wanted | {"windows": json.dumps(windows)})
-    return [(row.start_ts, row.end_ts, ObjectId(row.object_id)) for row in rows]
+        rows = _BLOCKING_SQLITE.rows(tx, **wanted, windows=json.dumps(windows))
+    return [(start, end, ObjectId(object_id)) for start, end, object_id in rows]
 
 
 def clear_calendar(tx: Transaction, calendar_id: CalendarId) -> None:
