@@ -33,7 +33,8 @@ def _wanted(report: Report) -> tuple[dict[str, str], list[str]]:
     for href in hrefs_of(report.root):
         rest = href.removeprefix(here)
         # Most hrefs are as we have given them out.
-        name = rest if len(rest) < len(href) and _PLAIN.fullmatch(rest) else _name(report, href)
+        is_plain = report.only is None and len(rest) < len(href) and _PLAIN.fullmatch(rest)
+        name = rest if is_plain else _name(report, href)
         if name is None:
             foreign.append(href)
         else:

@@ -31,7 +31,7 @@ def answer(report: Report) -> Answer:
     zone = zones.of_query(report.root, report.view, report.tx)
     is_plain = zone == ZoneInfo(report.view.entry.resource.zone)
     data = report.data(zone)
-    if is_plain and is_decided_by_index(wanted):
+    if is_plain and report.only is None and is_decided_by_index(wanted):
         rows = _rows(report, wanted, data)
         if rows is not None:
             return multistatus.answer_of(data_responses.every(report, rows))
