@@ -9,7 +9,7 @@ import typer
 from gateway.cli.command import ACTOR, Operator, command, refuse
 from gateway.cli.engine import with_engine
 from gateway.cli.link import Set, given_settings, row_of, wait_for
-from gateway.cli.link_plan import looked, summary
+from gateway.cli.link_plan import looked
 from gateway.domain.link_model import Direction, Role
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def add(
 def _reviewed(op: Operator, db: Database, made: Link, *, is_wanted: bool) -> dict[str, Any] | None:
     """Look at the calendar before a link begins; None where it may begin: none of our copies are there."""
     from gateway.services import links
+    from gateway.services.plan_summary import summary
 
     plan = looked(op, db, made)
     if not is_wanted and not any(item["action"] == "adopt" for item in plan["items"]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -36,6 +35,7 @@ def register(app: typer.Typer) -> None:
 def plan(op: Operator, link: LinkName, person: AsPerson = None) -> None:
     """Show what a full compare would do, field by field, and keep it as a plan that can be applied."""
     from gateway.services import links
+    from gateway.services.plan_summary import summary
 
     with op.database() as db:
         found = db.read(links.find, link)
@@ -71,6 +71,7 @@ def reconnect(
     For an account that was connected anew, a new database, or copies that somebody has tidied up there.
     """
     from gateway.services import links
+    from gateway.services.plan_summary import summary
 
     with op.database() as db:
         found = db.write(links.hold, db.read(links.find, link).id, actor=ACTOR, now=op.now)
@@ -111,23 +112,6 @@ def _eyes(db: Database, found: Link, login: str) -> Eyes:
     if eyes is None:
         raise refuse(f"{login} has no right on this resource; see `calgate grant list`.")
     return eyes
-
-
-def summary(items: list[dict[str, Any]]) -> str:
-    """Return the plan in one line: ``adopt 1,204, create 3, delete 0``."""
-    there = Counter(item["action"] for item in items if item["side"] == "there")
-    here = Counter(item["action"] for item in items if item["side"] == "here")
-    adopted = here.pop("adopt", 0)
-    parts = [f"adopt {adopted:,}"]
-    parts += [f"{action} {there.pop(action, 0):,}" for action in ("create", "update", "delete")]
-    told = ", ".join(parts)
-    if rest := ", ".join(f"{action} {number:,}" for action, number in sorted(there.items())):
-        told += f", {rest}"
-    if rest := ", ".join(f"{action} {number:,}" for action, number in sorted(here.items())):
-        told += f"; here: {rest}"
-    if held := sum(bool(item.get("held")) for item in items):
-        told += f"; {held:,} deletions are held until the plan is applied"
-    return told
 
 
 def _print(shown: dict[str, Any]) -> None:

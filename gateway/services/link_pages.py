@@ -23,6 +23,7 @@ from gateway.domain.recurrence import expand
 from gateway.providers.contract import marker_of
 from gateway.services import access
 from gateway.services.access import HomeEntry
+from gateway.services.plan_summary import summary
 from gateway.store import accounts as account_store
 from gateway.store import calendars as calendar_store
 from gateway.store import links as link_store
@@ -44,6 +45,9 @@ _SENTENCES = {
 }
 
 
+_WAITS = "Copies of ours are in that calendar already. Nothing is written before you say so."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """A link as its page shows it."""
@@ -53,6 +57,8 @@ class Progress:
     copies: int
     parked: int
     sentence: str
+    plan: str | None = None  # uuid of one that the person herself may apply
+    summary: str | None = None
 
     @property
     def is_running(self) -> bool:
@@ -123,13 +129,21 @@ def progress(tx: Transaction, account: Account, link_uuid: str) -> Progress:
     if not found or found[0].account_id != account.id:
         raise NotFound("There is no such link.")
     link = found[0]
+    plan = sync_log.newest_plan(tx, link.id, state="open") if may_apply(link) else None
     return Progress(
         link=link,
         resource=calendar_store.get(tx, link.calendar_id).resource,
         copies=mapping_store.count(tx, link.id),
         parked=sync_log.count_parked(tx, link.id),
-        sentence=_SENTENCES[link.state],
+        sentence=_WAITS if plan is not None else _SENTENCES[link.state],
+        plan=plan["uuid"] if plan is not None else None,
+        summary=summary(plan["items"]) if plan is not None else None,
     )
+
+
+def may_apply(link: Link) -> bool:
+    """Return whether who made a link may apply its plan: it is new; after a restore an operator decides."""
+    return link.state is LinkState.RESTORED and link.synced_at_utc is None
 
 
 def object_page(

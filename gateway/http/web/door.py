@@ -11,7 +11,7 @@ from gateway.domain.link_model import Account, Direction
 from gateway.domain.model import Principal
 from gateway.http.deps import Deps
 from gateway.http.engine_slot import EngineSlot
-from gateway.http.web import invite
+from gateway.http.web import invite, reconnect
 from gateway.http.web.invite import CALLBACK
 from gateway.http.web.pages import check_form, page
 from gateway.http.web.visitor import Visitor, visitor
@@ -31,6 +31,7 @@ def add(app: web.Application, deps: Deps, slot: EngineSlot) -> None:
     app.router.add_get("/connect/{account}", pages.choose)
     app.router.add_post("/connect/{account}", pages.link)
     app.router.add_get("/connect/{account}/{link}", pages.done)
+    app.router.add_post("/connect/{account}/{link}", pages.apply)
     app.router.add_get("/o/{resource}/{marker}", pages.back_link)
     invite.add(app, deps, slot)
 
@@ -140,16 +141,21 @@ class _Pages:
                 link_pages.managed_calendar, person, str(form.get("resource", "")), face=_FACE
             )
             chosen = str(form.get("calendar", ""))
+            direction = link_pages.direction_of(str(form.get("direction", Direction.PUSH.value)))
+            looks = chosen.isdecimal() and direction is not Direction.PULL
             row = int(chosen) if chosen.isdecimal() else await connector.dedicated_calendar(account, calendar)
             made = await db.awrite(
                 links.add,
                 calendar,
                 account,
                 remote_calendar_id=row,
-                direction=link_pages.direction_of(str(form.get("direction", Direction.PUSH.value))),
+                direction=direction,
+                is_held=looks,
                 actor=person.login,
                 now=self._deps.clock(),
             )
+            if looks:
+                await reconnect.look(self._deps, self._slot.get(), made, actor=person.login)
         except GatewayError as error:
             return await self._choose(person, account, problem=str(error))
         raise web.HTTPSeeOther(f"/connect/{account.uuid}/{made.uuid}")
@@ -170,8 +176,27 @@ class _Pages:
             parked=shown.parked,
             problem=shown.link.error or shown.link.reason,
             sentence=shown.sentence,
+            plan=shown.plan,
+            summary=shown.summary,
             account_uuid=account.uuid,
         )
+
+    async def apply(self, request: web.Request) -> web.Response:
+        """Approve the plan of a new link; what it names is done, and nothing before."""
+        who = await visitor(request, self._deps)
+        check_form(request, self._deps.settings.base_url)
+        account, name = await self._account(request, who), request.match_info["link"]
+        form = await request.post()
+        try:
+            shown = await self._deps.db.aread(link_pages.progress, account, name)
+            if shown.plan is None or shown.plan != form.get("plan"):
+                raise web.HTTPConflict(text="This plan is not open any more; open the page anew.\n")
+            await self._deps.db.awrite(
+                links.approve, shown.plan, actor=who.person.login, now=self._deps.clock()
+            )
+        except NotFound:
+            raise web.HTTPNotFound from None
+        raise web.HTTPSeeOther(f"/connect/{account.uuid}/{name}")
 
     async def _account(self, request: web.Request, who: Visitor) -> Account:
         name = request.match_info["account"]

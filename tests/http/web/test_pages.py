@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,18 @@ from aiohttp import encode_basic_auth
 
 from gateway.domain.model import ResourceKind
 from gateway.lab.app import make_lab
-from gateway.services import principals, resources, startup
+from gateway.services import links, principals, resources, startup
 from gateway.services.limits import Limits
 from gateway.settings import Settings
+from gateway.store import calendars as calendar_store
 from gateway.store import links as link_store
 from gateway.store.database import Database
 from tests.conftest import NOW, Cli
 from tests.contract.lab.lab_client import ADA, LabClient
 from tests.e2e.google_world import environ
 from tests.servers import Server
+from tests.worlds import World as ServiceWorld
+from tests.worlds import vevent
 
 
 @dataclass
@@ -157,3 +161,43 @@ async def test_nothing_is_told_without_signing_in(site: Site) -> None:
             assert answer.status == 401
     assert (await site.get("/o/no-such-resource/marker"))[0] == 404
     assert (await site.get("/connect/no-such-account"))[0] == 404
+
+
+async def test_pain_1_copies_that_are_there_already_are_adopted_after_a_look(site: Site) -> None:
+    path = await site.connect()
+    _status, text = await site.get(path)
+    resource = unescape(re.findall(r'<option value="([^"]+)">Room', text)[0])
+    _status, location, text = await site.post(path, {"resource": resource, "direction": "push"})
+    (link,) = site.db.read(link_store.listing)
+    for _ in range(100):
+        if "Changes arrive" in (await site.get(location))[1]:
+            break
+        await asyncio.sleep(0.1)
+    world = ServiceWorld(site.db, now=datetime.now(UTC))
+    calendar = site.db.read(calendar_store.get, link.calendar_id)
+    start = (datetime.now(UTC) + timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
+    world.put(calendar, "a.ics", vevent("a", start))
+    for _ in range(100):
+        if "<dd>1</dd>" in (await site.get(location))[1]:
+            break
+        await asyncio.sleep(0.1)
+    site.db.write(links.remove, link.id, actor="ada", now=datetime.now(UTC))
+
+    # The same calendar, chosen again: nothing begins before she has said so.
+    fields = {"resource": resource, "direction": "push", "calendar": str(link.remote_calendar_id)}
+    status, location, text = await site.post(path, fields)
+    assert status == 303, text
+    status, text = await site.get(location)
+    assert "adopt 1, create 0, update 0, delete 0" in text
+    plan = re.findall(r'name="plan" value="([^"]+)"', text)[0]
+    assert (await site.post(location, {"plan": "another"}))[0] == 409
+    assert (await site.post(location, {"plan": plan}, **{"Sec-Fetch-Site": "cross-site"}))[0] == 403
+    assert (await site.post(location, {"plan": plan}))[0] == 303
+    for _ in range(100):
+        status, text = await site.get(location)
+        if "Changes arrive" in text:
+            break
+        await asyncio.sleep(0.1)
+    assert "Changes arrive" in text
+    assert "<dd>1</dd>" in text
+    assert (await site.post(location, {"plan": plan}))[0] == 409
