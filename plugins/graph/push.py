@@ -98,7 +98,7 @@ class Push:
         dress = Dress(key=write.key, presentation=write.presentation)
         body = whole_body(flat, dress)
         for generation in range(MAX_GENERATIONS + 1):
-            transaction = transaction_id(write.key, generation)
+            transaction = transaction_id(write.key, self._calendar_id, generation)
             marker = marker_of(dress, transaction, content=flat.content, start=flat.start)
             try:
                 event = await self._client.call(
@@ -116,7 +116,11 @@ class Push:
                 continue
             except NotFound as error:
                 raise CalendarMissing(code=error.code) from None
-            return await self._created(flat, write, _checked(event), marker)
+            event = _checked(event)
+            if write.is_repeat and await self._client.get(self._calendar_id, str(event["id"])) is None:
+                # The answer is an earlier attempt's event, which a person has moved to another calendar.
+                continue
+            return await self._created(flat, write, event, marker)
         raise Rejected("Microsoft takes this event for one that was deleted.", code=TAKEN_KEY)
 
     async def _created(self, flat: Flat, write: Put, event: Body, marker: Marker) -> Remote:

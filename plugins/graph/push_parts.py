@@ -66,7 +66,7 @@ class PartsPush:
         body = part_body(self._flat, one, self._dress)
         body.pop("recurrence")
         for generation in range(MAX_GENERATIONS + 1):
-            transaction = transaction_id(self._write.key, generation, part=name)
+            transaction = transaction_id(self._write.key, self._calendar_id, generation, part=name)
             marker = marker_of(self._dress, transaction, content=one.content, start=one.start, part=name)
             try:
                 await self._client.call(

@@ -161,7 +161,18 @@ async def test_pain_4_a_spent_transaction_id_is_followed_by_the_next_graph(
         made = await put(account, calendar_id, SINGLE)
         seen.add(stored(laboratory, made.remote_id)["transactionId"])
         await account.push(calendar_id, Delete(remote_id=made.remote_id))
-    assert seen == {transaction_id(KEY, generation) for generation in range(4)}
+    assert seen == {transaction_id(KEY, calendar_id, generation) for generation in range(4)}
+
+
+async def test_one_object_in_two_calendars_of_one_mailbox_is_two_events(
+    account: GraphAccount, calendar_id: str
+) -> None:
+    other = (await account.create_calendar(CalendarLook(name="Other"))).id
+    first = await put(account, calendar_id, SINGLE)
+    second = await put(account, other, SINGLE)
+    assert first.remote_id != second.remote_id
+    for name in (calendar_id, other):
+        assert len((await everything(account, name))[0]) == 1
 
 
 async def test_pain_66_a_transaction_id_of_somebody_else_is_no_obstacle(
@@ -169,7 +180,7 @@ async def test_pain_66_a_transaction_id_of_somebody_else_is_no_obstacle(
 ) -> None:
     laboratory.lab.faults.script("graph_transaction_taken", Match())
     made = await put(account, calendar_id, SINGLE)
-    assert stored(laboratory, made.remote_id)["transactionId"] == transaction_id(KEY, 1)
+    assert stored(laboratory, made.remote_id)["transactionId"] == transaction_id(KEY, calendar_id, 1)
     assert len((await everything(account, calendar_id))[0]) == 1
 
 
