@@ -50,7 +50,10 @@ class SignInRequest:
 
 
 SUBJECT = "subject"
-"""The field of an APPLICATION that names the mailbox to act for; every plug-in calls it so."""
+"""The field of an APPLICATION that names the mailbox to act for; every plug-in calls it so.
+
+``SignedIn.account_id`` of an application is another than that of the person, who may have consented, too.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Connections of administrators: one key that acts for many mailboxes, each with an account of its own.
 
-They stand beside the accounts that people connect themselves: the same mailbox may have both, and neither
-knows of the other. An account of a mailbox belongs to a person, or to nobody where it is a room's.
+They stand beside the accounts that people connect themselves. The same mailbox may have both, as plug-ins
+give a person's consent and an application's key different account ids; neither knows of the other. An account
+of a mailbox belongs to a person, or to nobody where it is a room's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.domain.errors import InvalidInput, NotFound
+from gateway.domain.errors import AlreadyExists, InvalidInput, NotFound
 from gateway.domain.link_model import Account, AccountId
 from gateway.services.accounts import TERMS_VERSION
 from gateway.store import accounts as account_store
@@ -33,11 +34,6 @@ class Connection:
     uses: tuple[str, ...]
     created_by: str
     created_at_utc: datetime
-
-    @property
-    def subject_prefix(self) -> str:
-        """Return what keeps the accounts of this connection apart from those of people."""
-        return f"tenant:{self.uuid}:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +131,14 @@ def replace_fields(
 
 
 def bind(tx: Transaction, found: Connection, account: Account, *, address: str, now: datetime) -> None:
-    """Note that an account is one of a connection's mailboxes, and well."""
+    """Note that an account is one of a connection's mailboxes, and well.
+
+    Raises:
+        AlreadyExists: it is one of another connection's.
+    """
+    known = store.connection_of(tx, account.id)
+    if known is not None and known != found.id:
+        raise AlreadyExists("Another connection acts for this mailbox; remove it there first.")
     store.bind(tx, found.id, account.id, address=address, now=now)
 
 

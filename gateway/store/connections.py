@@ -63,6 +63,13 @@ def bind(tx: Transaction, connection_id: int, account_id: AccountId, *, address:
         tx.execute(insert(mailbox).values(account_id=account_id, connection_id=connection_id, **values))
 
 
+def connection_of(tx: Transaction, account_id: AccountId) -> int | None:
+    """Return the connection that an account belongs to, or None."""
+    query = select(mailbox.c.connection_id).where(mailbox.c.account_id == account_id)
+    found: int | None = tx.execute(query).scalar_one_or_none()
+    return found
+
+
 def checked(tx: Transaction, account_id: AccountId, *, problem: str | None, now: datetime) -> None:
     """Note how a mailbox answered."""
     tx.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
@@ -128,11 +128,8 @@ class Connector:
         principal_id: PrincipalId | None,
         actor: str,
         uses: frozenset[Use] = DEFAULT_USES,
-        subject_prefix: str = "",
     ) -> Account:
         """Connect an account by a key or a password instead of a consent page.
-
-        ``subject_prefix`` keeps it apart from an account of the same mailbox that was connected otherwise.
 
         Raises:
             SignInRefused: the provider does not take it, or a field is missing.
@@ -148,7 +145,6 @@ class Connector:
         signed_in = await asyncio.to_thread(
             provider.sign_in.complete, config, challenge.pending, dict(fields), now=clock()
         )
-        signed_in = replace(signed_in, account_id=f"{subject_prefix}{signed_in.account_id}")
         account = await self.accounts.db.awrite(
             accounts.complete,
             self.accounts.sealer,

@@ -85,7 +85,6 @@ class Tenant:
             principal_id=owner_id,
             actor=actor,
             uses=frozenset(Use(each) for each in found.uses),
-            subject_prefix=found.subject_prefix,
         )
         await db.awrite(connections.bind, found, account, address=wanted, now=self.accounts.clock())
         return account

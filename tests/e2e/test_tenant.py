@@ -10,15 +10,25 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from gateway.lab.microsoft.model import Registration
+from gateway.providers.contract import Use
+from gateway.providers.errors import SignInRefused
 from gateway.services import connections, key_rotation, startup
 from gateway.settings import Settings
+from gateway.store.database import Database
 from gateway.store.schema_sync import account as account_table
 from gateway.store.schema_sync import connection as connection_table
 from gateway.store.sealed import Sealer, load_keys, new_key
+from gateway.sync.tenant import Tenant
 from tests.conftest import Cli
+from tests.contract.lab.graph_client import ADA as MS_ADA
+from tests.contract.lab.graph_client import BEN as MS_BEN
+from tests.contract.lab.graph_client import CLIENT_ID
 from tests.contract.lab.lab_client import ADA, BEN, FULL, LabClient
 from tests.e2e.cli_inside import run
 from tests.e2e.google_world import environ
+from tests.e2e.graph_world import graph_world
+from tests.e2e.office import event as office_event
 from tests.e2e.test_google_sync import event
 from tests.e2e.test_link_cli import connect, live
 from tests.e2e.test_link_life import lab, put
@@ -129,3 +139,32 @@ async def test_an_invitation_is_made_listed_and_taken_back(cli: Cli) -> None:
     assert [one["state"] for one in await run(cli, "account", "invitations")] == ["withdrawn"]
     for wrong in (("nobody", "google"), ("ada", "ics"), ("ada", "unknown")):
         await run(cli, "account", "invite", wrong[0], "--provider", wrong[1], fails=True)
+
+
+async def test_microsoft_s_application_permission_takes_the_same_way(sqlite_db: Database) -> None:
+    async with graph_world(sqlite_db) as world:
+        state = world.laboratory.microsoft.state
+        state.registrations[CLIENT_ID] = Registration(client_id=CLIENT_ID, roles=["Calendars.ReadWrite"])
+        own = await world.connect(MS_ADA)
+        tenant = Tenant(accounts=world.accounts)
+        made, account = await tenant.add(
+            "graph",
+            {"tenant": state.tenant},
+            label="Example",
+            address=MS_ADA,
+            owner_id=own.owner_id,
+            uses=frozenset({Use.WRITE, Use.READ, Use.LIST}),
+            accepts_terms=True,
+            actor="test",
+        )
+        assert account.id != own.id
+        room = await tenant.add_mailbox(made, MS_BEN, owner_id=None, actor="test")
+        with pytest.raises(SignInRefused):
+            await tenant.add_mailbox(made, "nobody@example.org", owner_id=None, actor="test")
+        calendar = world.add_resource()
+        link = await world.link(calendar, room)
+        world.put(calendar, "a", office_event("a", "Visit"))
+        await world.run()
+        assert [one["subject"] for one in (await world.there(link.remote_id)).values()] == ["Visit"]
+        assert [box.problem for box in await tenant.check(made)] == [None, None]
+        assert [box.links for box in sqlite_db.read(connections.mailboxes, made)] == [0, 1]

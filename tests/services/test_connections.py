@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.domain.errors import InvalidInput, NotFound
+from gateway.domain.errors import AlreadyExists, InvalidInput, NotFound
 from gateway.domain.link_model import Account
 from gateway.domain.model import PrincipalId
 from gateway.providers.contract import SignedIn
@@ -51,8 +51,8 @@ def test_mailboxes_have_accounts_of_their_own_and_go_with_the_connection(db: Dat
     made, other = added(db), added(db, "Other")
     ada = db.write(principals.add, "ada", name="Ada", now=NOW)
     own = account(db, "a@example.org", ada.id)
-    hers = account(db, f"{made.subject_prefix}a@example.org", ada.id)
-    room = account(db, f"{made.subject_prefix}room@example.org")
+    hers = account(db, "application:a@example.org", ada.id)
+    room = account(db, "application:room@example.org")
     assert own.id != hers.id
     for one, address in ((hers, "a@example.org"), (room, "room@example.org")):
         db.write(connections.bind, made, one, address=address, now=NOW)
@@ -64,6 +64,8 @@ def test_mailboxes_have_accounts_of_their_own_and_go_with_the_connection(db: Dat
     ]
     db.write(connections.bind, made, room, address="room@example.org", now=NOW)
     assert all(box.is_healthy for box in db.read(connections.mailboxes, made))
+    with pytest.raises(AlreadyExists, match="Another connection"):
+        db.write(connections.bind, other, room, address="room@example.org", now=NOW)
     db.write(connections.remove, made, actor="operator", now=NOW)
     assert [one.id for one in db.read(accounts.listing)] == [own.id]
     assert [one.uuid for one in db.read(connections.listing)] == [other.uuid]
