@@ -36,6 +36,8 @@ from tests.contract.lab.graph_client import ADA
 SOAK = bool(os.environ.get("CALGATE_SOAK"))
 SKIPS = range(9) if SOAK else (1,)
 SHAPES = {"series": SERIES, "single": SINGLE, "expanded": SAMPLES["dates"]}
+# Few calls of one write can meet these: the first that can, does.
+ONCE = {"graph_412_spurious", "graph_412_foreign_edit", "graph_transaction_taken"}
 # What a person or an administrator must mend: the engine stops there, so the test does too.
 FINAL = (CalendarMissing, Forbidden, SignInExpired)
 KINDS = (
@@ -119,7 +121,7 @@ async def test_pain_3_whatever_fails_at_whichever_call_one_object_is_there_graph
         wrong: list[str] = []
         for kind in KINDS:
             fired = 0
-            for skip in SKIPS:
+            for skip in SKIPS if SOAK or kind not in ONCE else (0,):
                 if not (calendar := await _calendar(signed.account, f"{kind} {skip}")):
                     wrong.append(f"{kind} {skip}: no calendar")
                     continue
