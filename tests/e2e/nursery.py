@@ -52,11 +52,17 @@ async def nursery(variables: Mapping[str, str]) -> AsyncIterator[Nursery]:
 
 
 def _serve() -> None:
-    import gateway.app
-    import plugins.google.provider  # noqa: F401 - loaded here, so that no worker has to
-    from gateway.cli.main import main
+    # Loaded here, so that no worker has to.
+    import alembic.command
+    import uvloop
 
-    assert gateway.app is not None
+    import gateway.app
+    from gateway.cli.main import main
+    from gateway.store import migrate
+    from gateway.sync.engine import installed_providers
+
+    assert installed_providers().providers
+    assert all((alembic.command, uvloop, gateway.app, migrate))
     for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,8 @@ import aiohttp
 import pytest
 
 from gateway.domain.errors import InvalidInput
-from gateway.domain.link_model import Direction, LinkState
+from gateway.domain.link_model import Direction, Link, LinkState
+from gateway.domain.model import Calendar
 from gateway.lab.core.settings import Settings as Switches
 from gateway.services import accounts, links
 from gateway.store import busy
@@ -57,8 +59,7 @@ async def everywhere(world: GoogleWorld, kind: str) -> None:
         await world.lab.fault(kind, operation=operation, times=-1)
 
 
-@pytest.mark.parametrize("kind", SPOILED)
-async def test_pain_24_one_bad_event_is_put_aside_and_the_rest_goes_on(world: GoogleWorld, kind: str) -> None:
+async def test_pain_24_one_bad_event_is_put_aside_and_the_rest_goes_on(world: GoogleWorld) -> None:
     """The first event of each answer is spoiled, whoever asks and as often as we ask."""
     calendar, account = world.add_resource(), await world.connect()
     link = await world.link(calendar, account, direction=Direction.BOTH)
@@ -69,34 +70,39 @@ async def test_pain_24_one_bad_event_is_put_aside_and_the_rest_goes_on(world: Go
         await world.person_adds(link.remote_id, summary=f"Theirs {number}", **times(15, number))
     await world.run()
     assert len(world.here(calendar)) == 6
-    stored = world.occurrences(calendar)
+    for number, kind in enumerate(SPOILED):
+        await _spoiled(world, calendar, link, kind, number)
+
+
+async def _spoiled(world: GoogleWorld, calendar: Calendar, link: Link, kind: str, number: int) -> None:
+    stored, known = world.occurrences(calendar), len(world.here(calendar))
     writes = await world.counts("insert", "delete")
     await everywhere(world, kind)
-    new = await world.person_adds(link.remote_id, summary="New meanwhile", **times(18))
-    for _ in range(3):
+    title = f"New beside {kind}"
+    new = await world.person_adds(link.remote_id, summary=title, **times(18, number))
+    for _ in range(2):
         over(world)
         await world.run(poll=True, full=True)
     # Nothing is deleted on either side because something could not be read, and nothing is made twice.
-    assert len(await world.there(link.remote_id)) >= 7
-    assert await world.counts("insert", "delete") == writes
-    assert len(world.here(calendar)) >= 6
+    assert len(await world.there(link.remote_id)) >= known + 1, kind
+    assert await world.counts("insert", "delete") == writes, kind
+    assert len(world.here(calendar)) >= known, kind
     if kind in PARKED:
         (aside,) = world.parked(link.id).values()
-        assert aside["reason"].startswith("This event cannot be read: ")
-        assert any("New meanwhile" in one[0] for one in world.occurrences(calendar)) or aside["ref"] == new
-        assert [one for one in world.occurrences(calendar) if one in stored] == stored
+        assert aside["reason"].startswith("This event cannot be read: "), kind
+        assert any(one[0] == title for one in world.occurrences(calendar)) or aside["ref"] == new, kind
+        assert [one for one in world.occurrences(calendar) if one in stored] == stored, kind
     await world.lab.control("DELETE", "faults")
     for _ in range(2):
         over(world)
         await world.run(full=True)
-    assert world.parked(link.id) == {}
-    assert world.status(link.id).state is LinkState.ACTIVE
-    assert await world.seen(link.remote_id) == world.occurrences(calendar)
-    assert len(world.here(calendar)) == 7
+    assert world.parked(link.id) == {}, kind
+    assert world.status(link.id).state is LinkState.ACTIVE, kind
+    assert await world.seen(link.remote_id) == world.occurrences(calendar), kind
+    assert len(world.here(calendar)) == known + 1, kind
 
 
-@pytest.mark.parametrize("kind", BROKEN)
-async def test_an_answer_that_is_no_answer_moves_nothing(world: GoogleWorld, kind: str) -> None:
+async def test_an_answer_that_is_no_answer_moves_nothing(world: GoogleWorld) -> None:
     calendar, account = world.add_resource(), await world.connect()
     link = await world.link(calendar, account, direction=Direction.BOTH)
     pull = await world.link(calendar, account, direction=Direction.PULL, remote="ada@example.com")
@@ -106,25 +112,26 @@ async def test_an_answer_that_is_no_answer_moves_nothing(world: GoogleWorld, kin
     await world.run()
     here, there = world.here(calendar), await world.there(link.remote_id)
     periods = world.db.read(busy.within, calendar.id, 0, 2**40)
-    for full in (False, True, True):
-        await world.lab.fault(kind, operation="calendar.events.list", times=-1)
+    for kind in BROKEN:
+        for full in (False, True):
+            await world.lab.fault(kind, operation="calendar.events.list", times=-1)
+            over(world)
+            await world.run(poll=True, full=full)
+            assert world.status(link.id).error is not None, kind
+            await world.lab.control("DELETE", "faults")
+            assert world.here(calendar) == here, kind
+            assert await world.there(link.remote_id) == there, kind
+            assert world.db.read(busy.within, calendar.id, 0, 2**40) == periods, kind
         over(world)
-        await world.run(poll=True, full=full)
-        assert world.status(link.id).error is not None
-        await world.lab.control("DELETE", "faults")
-        assert world.here(calendar) == here
-        assert await world.there(link.remote_id) == there
-        assert world.db.read(busy.within, calendar.id, 0, 2**40) == periods
-    over(world)
-    await world.run(full=True)
-    assert world.status(link.id).error is None
-    assert world.status(link.id).state is LinkState.ACTIVE
+        await world.run(full=True)
+        assert world.status(link.id).error is None, kind
+        assert world.status(link.id).state is LinkState.ACTIVE, kind
 
 
 async def test_thousands_of_exceptions_are_taken_or_put_aside_and_never_stop_the_rest(
     world: GoogleWorld,
 ) -> None:
-    number = 4500 if SOAK else 400
+    number = 4500 if SOAK else 120
     calendar, account = world.add_resource(), await world.connect()
     link = await world.link(calendar, account, direction=Direction.BOTH)
     start = SOON - timedelta(days=20)
@@ -164,7 +171,7 @@ async def test_thousands_of_exceptions_are_taken_or_put_aside_and_never_stop_the
     else:
         assert "Daily" in titles
         long = [one for one in world.occurrences(calendar) if one[0] == "Daily" and one[2] - one[1] == 4500]
-        assert len(long) > 180
+        assert len(long) >= 110
     writes = await world.writes()
     await world.run(full=True)
     assert await world.writes() == writes
@@ -239,18 +246,17 @@ async def test_a_description_of_megabytes_from_here_is_cut_there_and_kept_here(w
     assert await world.writes() == writes
 
 
-@pytest.mark.parametrize(
-    "template",
-    ["{title", "title}", "{nothing}", "{title.__class__}", "{0}", "{title!r}", "{title:>99999999}", "{{title}",
-     "x" * 2001, "{config[secret]}", "%(title)s {", "${title"],
+TEMPLATES = (
+    "{title", "title}", "{nothing}", "{title.__class__}", "{0}", "{title!r}", "{title:>99999999}", "{{title}",
+    "x" * 2001, "{config[secret]}", "%(title)s {", "${title",
 )  # fmt: skip
-async def test_templates_with_errors_or_reaching_outside_are_refused_when_saved(
-    world: GoogleWorld, template: str
-) -> None:
+
+
+async def test_templates_with_errors_or_reaching_outside_are_refused_when_saved(world: GoogleWorld) -> None:
     calendar, account = world.add_resource(), await world.connect()
     link = await world.link(calendar, account)
     before = world.status(link.id).policy
-    for name in ("title", "description"):
+    for template, name in itertools.product(TEMPLATES, ("title", "description")):
         with pytest.raises(InvalidInput):
             world.db.write(
                 links.change, link.id, {name: template}, to_existing=False, actor="test", now=world.clock()

@@ -16,7 +16,7 @@ from gateway.domain.link_model import Direction
 from gateway.store import busy
 from gateway.store.database import Database
 from tests.e2e.google_world import GoogleWorld, google_world, occurrences_at
-from tests.e2e.office import AROUND, SOON, ZONE, series
+from tests.e2e.office import AROUND, SOAK, SOON, ZONE, series
 
 DAY = f"{SOON:%Y%m%d}"
 
@@ -75,7 +75,7 @@ async def equal(world: GoogleWorld, calendar: Any, link: Any) -> None:
 async def test_pain_18_any_shape_may_become_any_other(world: GoogleWorld, direction: Direction) -> None:
     calendar, account = world.add_resource(), await world.connect()
     link = await world.link(calendar, account, direction=direction)
-    for before, after in permutations(SHAPES, 2) if direction is Direction.PUSH else _round():
+    for before, after in permutations(SHAPES, 2) if SOAK else _round():
         for shape in (before, after):
             world.put(calendar, "s", SHAPES[shape])
             await world.run()
@@ -168,28 +168,23 @@ async def test_pain_20_a_rule_goes_out_as_a_rule_and_what_cannot_be_said_is_list
 
 
 WINDOWS = (
-    "W. Europe Standard Time",
     "Eastern Standard Time",
     "AUS Eastern Standard Time",
+    "W. Europe Standard Time",
     "Romance Standard Time",
 )
 
 
-@pytest.mark.parametrize("name", WINDOWS)
-async def test_pain_22_windows_zones_go_out_and_come_back_at_their_instants(
-    world: GoogleWorld, name: str
-) -> None:
+async def test_pain_22_windows_zones_go_out_and_come_back_at_their_instants(world: GoogleWorld) -> None:
     calendar, account = world.add_resource(zone="Asia/Tokyo"), await world.connect()
     link = await world.link(calendar, account, direction=Direction.BOTH)
-    world.put(
-        calendar,
-        "s",
-        ical(f"DTSTART;TZID={name}:{DAY}T090000", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;COUNT=20"),
-    )
+    for uid, name in enumerate(WINDOWS):
+        weekly = (f"DTSTART;TZID={name}:{DAY}T090000", "DURATION:PT1H", "RRULE:FREQ=WEEKLY;COUNT=20")
+        world.put(calendar, f"{uid}", ical(*weekly, uid=f"{uid}"))
     await equal(world, calendar, link)
-    (there,) = (await world.there(link.remote_id)).values()
-    assert "/" in there["start"]["timeZone"]
-    assert there["start"]["timeZone"] != "Asia/Tokyo"
+    for there in (await world.there(link.remote_id)).values():
+        assert "/" in there["start"]["timeZone"]
+        assert there["start"]["timeZone"] != "Asia/Tokyo"
 
 
 async def test_pain_22_an_unknown_zone_over_there_is_reported_and_never_read_as_utc(
@@ -217,28 +212,32 @@ async def test_pain_22_an_unknown_zone_over_there_is_reported_and_never_read_as_
     assert len(world.occurrences(calendar)) == 3
 
 
-@pytest.mark.parametrize("zone", ["America/New_York", "Australia/Sydney", "Africa/Casablanca"])
-async def test_pain_23_what_comes_in_brings_the_definition_of_its_zone(world: GoogleWorld, zone: str) -> None:
+async def test_pain_23_what_comes_in_brings_the_definition_of_its_zone(world: GoogleWorld) -> None:
     calendar, account = world.add_resource(), await world.connect()
     link = await world.link(calendar, account, direction=Direction.BOTH)
-    times = {
-        name: {"dateTime": f"{SOON:%Y-%m-%d}T{hour}:00:00", "timeZone": zone}
-        for name, hour in (("start", 15), ("end", 16))
-    }
-    await world.person_adds(
-        link.remote_id, summary="Theirs", recurrence=["RRULE:FREQ=WEEKLY;COUNT=30"], **times
-    )
+    zones = ("America/New_York", "Australia/Sydney", "Africa/Casablanca")
+    for zone in zones:
+        times = {
+            name: {"dateTime": f"{SOON:%Y-%m-%d}T{hour}:00:00", "timeZone": zone}
+            for name, hour in (("start", 15), ("end", 16))
+        }
+        await world.person_adds(
+            link.remote_id, summary=zone, recurrence=["RRULE:FREQ=WEEKLY;COUNT=30"], **times
+        )
     await world.run()
-    (stored,) = world.here(calendar).values()
-    obj = parse_object(stored, max_bytes=len(stored))
-    assert [str(one["TZID"]) for one in obj.timezones] == [zone]
+    found = world.here(calendar)
+    for stored in found.values():
+        obj = parse_object(stored, max_bytes=len(stored))
+        (zone,) = [str(one["TZID"]) for one in obj.timezones]
+        assert f"SUMMARY:{zone}".encode() in stored
     await equal(world, calendar, link)
-    # Its own answer goes back in the same zone.
-    (uid,) = world.here(calendar)
-    world.put(calendar, uid, stored.replace(b"SUMMARY:Theirs", b"SUMMARY:Ours"))
+    # Our own answer goes back in the same zone.
+    for uid, stored in found.items():
+        world.put(calendar, uid, stored.replace(b"SUMMARY:", b"SUMMARY:Ours in "))
     await equal(world, calendar, link)
-    (there,) = (await world.there(link.remote_id)).values()
-    assert (there["summary"], there["start"]["timeZone"]) == ("Ours", zone)
+    for there in (await world.there(link.remote_id)).values():
+        assert there["summary"] == f"Ours in {there['start']['timeZone']}"
+    assert len(found) == len(zones)
 
 
 async def test_pain_25_floating_times_take_the_zone_of_the_resource_and_never_leave_floating(

@@ -10,7 +10,7 @@ from tests.e2e.google_side import GoogleSide
 from tests.e2e.office import SOAK
 from tests.e2e.storm import run_storm
 
-EXAMPLES = int(os.environ.get("CALGATE_STORM_EXAMPLES", "200" if SOAK else "4"))
+EXAMPLES = int(os.environ.get("CALGATE_STORM_EXAMPLES", "200" if SOAK else "2"))
 
 
 def test_after_every_storm_both_sides_are_equal(sqlite_template: Path) -> None:
