@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -19,17 +20,20 @@ class Nursery:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.worker: int | None = None
 
     async def start(self) -> int:
         """Start a worker; return its pid."""
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
         await self._process.stdin.drain()
-        return int(await self._line())
+        self.worker = int(await self._line())
+        return self.worker
 
     async def ended(self) -> None:
         """Return when the worker is gone."""
         assert await self._line() == b"ended\n"
+        self.worker = None
 
     async def _line(self) -> bytes:
         assert self._process.stdout is not None
@@ -43,9 +47,12 @@ async def nursery(variables: Mapping[str, str]) -> AsyncIterator[Nursery]:
         sys.executable, "-m", "tests.e2e.nursery",
         cwd=ROOT, env=dict(variables), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
+    made = Nursery(process)
     try:
-        yield Nursery(process)
+        yield made
     finally:
+        if made.worker is not None:
+            os.kill(made.worker, signal.SIGKILL)
         assert process.stdin is not None
         process.stdin.close()
         await process.wait()

@@ -164,7 +164,10 @@ class Office:
         return self.db.read(sync_log.parked, link_id)
 
     def mappings(self, link_id: LinkId) -> list[Any]:
-        return self.db.read(mappings.page, link_id)
+        found: list[Any] = []
+        while page := self.db.read(mappings.page, link_id, after_id=found[-1].id if found else 0):
+            found += page
+        return found
 
 
 @asynccontextmanager

@@ -28,6 +28,7 @@ from gateway.store.database import Database
 from tests.contract.google.test_google_corpus import LIMIT, MAX_BYTES, Case, cases, year_of
 from tests.e2e.google_world import GoogleWorld, google_world, occurrences_at
 from tests.e2e.office import SOAK, ZONE
+from tests.judge.corpus import calendar_files, corpus_dir
 
 EVERY = int(os.environ.get("CALGATE_CORPUS_EVERY", "1" if SOAK else "101"))
 LOSSES = {
@@ -114,7 +115,7 @@ async def test_pain_17_the_corpus_goes_out_and_comes_back_through_the_engine(wor
         copied += len(uids)
         changed += sum(b"SUMMARY:Retitled there" in ical for ical in world.here(calendar).values())
     print(f"{copied} objects went out and came back, {changed} with a new title; losses: {dict(losses)}")
-    assert copied > 12
+    assert copied > (12 if calendar_files()[0] == corpus_dir() else 0)
     assert changed > copied * 0.8
 
 
