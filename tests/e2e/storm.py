@@ -54,7 +54,7 @@ class Bond:
 
 
 class Storm(RuleBasedStateMachine):
-    """One resource: copies go to one person, both ways to another, and the first one's own time blocks."""
+    """One resource: copies go to one person, both ways to others, and the first one's own time blocks."""
 
     template: ClassVar[Path]
     make_sides: ClassVar[Sequence[Callable[[], ProviderWorld]]]
@@ -107,7 +107,9 @@ class Storm(RuleBasedStateMachine):
         push = await self._bond(first, first.persons[0], Direction.PUSH, drift="revert")
         both = await self._bond(last, last.persons[1], Direction.BOTH)
         busy_bond = await self._bond(first, first.persons[0], Direction.PULL, calendar=first.private)
-        return [push, both, busy_bond]
+        # Between a first and a last provider there may be more: the schedule goes both ways with each of them.
+        between = [await self._bond(side, side.persons[1], Direction.BOTH) for side in self.sides[1:-1]]
+        return [push, both, busy_bond, *between]
 
     async def _bond(
         self,
@@ -145,7 +147,7 @@ class Storm(RuleBasedStateMachine):
     async def _foreigners(self) -> None:
         """Put a person's own events where we must not write: beside our copies, and in her own calendar."""
         self.foreign: list[tuple[ProviderWorld, str, str]] = []
-        push, _both, own = self.bonds
+        push, _both, own = self.bonds[:3]
         for bond, hour in ((push, 15), (own, 17)):
             at = SOON.replace(hour=hour)
             name = await bond.side.add(
