@@ -349,8 +349,9 @@ def _take_back(tx: Transaction, ctx: RunContext, step: Step, now: datetime) -> R
     stored = object_store.by_uid(tx, ctx.link.calendar_id, step.uid)
     if stored is None:
         return Refused(side=sync_log.HERE, uid=step.uid, why="it is gone here")
-    # What a person wrote there stays hers: it is only not taken in again before she changes it.
-    if step.uid in mapping_store.by_uids(tx, ctx.link.id, [step.uid]):
+    known = mapping_store.by_uids(tx, ctx.link.id, [step.uid]).get(step.uid)
+    if known is not None and not known.is_ours:
+        # What a person wrote there stays hers: it is only not taken in again before she changes it.
         mapping_store.save(tx, ctx.link.id, step.uid, {"state": LEFT, "is_dirty": False})
     object_service.delete(tx, ctx.link.calendar_id, stored.href, origin=ctx.origin, now=now)
     _log_here(tx, ctx, step, now, was=pack(stored), after_etag=None)
