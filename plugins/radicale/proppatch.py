@@ -97,7 +97,7 @@ def _write(
     if refused:
         return _refuse(request, changes, refused)
     try:
-        request.handle.db.write(store, request, changes)
+        request.handle.db.write(_checked, store, request, changes)
     except TooMuchToKeep as error:
         return _refuse(request, changes, dict.fromkeys(error.names, _TOO_MUCH))
     except InvalidInput:
@@ -107,6 +107,16 @@ def _write(
     if liked.is_minimal:
         return Answer(204, liked.headers)
     return _answer(request, changes, dict.fromkeys(changes, (200, "")))
+
+
+def _checked(
+    tx: Transaction,
+    store: Callable[[Transaction, Request, Changes], None],
+    request: Request,
+    changes: Changes,
+) -> None:
+    request.check_if(tx)
+    store(tx, request, changes)
 
 
 def _refuse(request: Request, changes: Changes, refused: Statuses) -> Answer:

@@ -254,8 +254,16 @@ class Request:
 def _tags(header: str | None) -> tuple[str, ...] | None:
     if header is None:
         return None
-    # One resource, two representations: a write on the one is a write on the other.
-    return tuple(match[1].replace(f'{JCAL_MARK}"', '"') for match in _TAG.finditer(header)) or ("",)
+    found, place = [], 0
+    while place < len(header):
+        match = _TAG.match(header, place)
+        if match is None:
+            place = header.find(",", place) + 1 or len(header)
+            continue
+        # One resource, two representations: a write on the one is a write on the other.
+        found.append(match[1].replace(f'{JCAL_MARK}"', '"'))
+        place = match.end()
+    return tuple(found) or ("",)
 
 
 def _bound(root: ET.Element) -> None:

@@ -105,8 +105,10 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("9.6.1", "DELETE of a collection", _NO_DELETE),
         Line("9.7.1", "PUT on a calendar is refused"),
         Line("9.8", "COPY of objects, between two calendars: the copy is an object of its own"),
+        Line("9.8.2", "the copy gets the dead properties of the original"),
         Line("9.8.5", "what may not be at the destination is refused by name, for COPY and MOVE alike"),
         Line("9.9", "MOVE of objects, in a calendar and between two"),
+        Line("9.9.1", "the dead properties of an object move with it"),
         Line(
             "9.10", "LOCK and UNLOCK", "class 2 is not claimed; ETags and the write's own transaction serve"
         ),

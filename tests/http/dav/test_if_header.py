@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.compliance import proves
+from tests.dav_world import Dav
 
 FREE = "/dav/bob/free/"
 ONE, TWO = FREE + "one.ics", FREE + "two.ics"
@@ -75,3 +77,17 @@ def test_every_write_is_stopped_by_it(world: Any, event: Any) -> None:
     assert bob("GET", ONE).body == event("one")
     assert bob("MOVE", ONE, Destination=TWO, If=f"<{ONE}> ([{one}])").status == 201
     assert bob("DELETE", TWO, If=f"([{one}])").status == 204
+
+
+def test_of_two_writers_at_once_one_finds_what_it_expects(world: Any, event: Any) -> None:
+    one = world.bob.put(ONE, event("one")).headers["ETag"]
+    writers = [Dav(world.base, "bob", world.bob.password) for _ in range(6)]
+
+    def write(number: int) -> int:
+        # A tag of another resource counts as well: it is compared under the lock of its calendar.
+        header = f"([{one}])" if number % 2 else f"<{ONE}> ([{one}])"
+        return int(writers[number].put(ONE, event("one", f"SUMMARY:{number}"), If=header).status)
+
+    with ThreadPoolExecutor(len(writers)) as pool:
+        statuses = sorted(pool.map(write, range(len(writers))))
+    assert statuses == [204, 412, 412, 412, 412, 412]

@@ -68,8 +68,8 @@ def test_a_second_copy_updates_the_first(world: Any, event: Any) -> None:
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
 @proves("RFC 4918 §9.8.5")
-def test_what_may_not_be_there_is_refused_by_name(world: Any, event: Any, method: str) -> None:
-    bob, carol = world.bob, world.carol
+def test_what_may_not_be_there_is_refused_by_name(sqlite_world: Any, event: Any, method: str) -> None:
+    bob, carol = sqlite_world.bob, sqlite_world.carol
     bob.put(FREE + "one.ics", event("one"))
     bob.put(ROOM + "taken.ics", event("taken"))
     clash = bob(method, FREE + "one.ics", Destination=ROOM + "one.ics")
@@ -93,10 +93,10 @@ def test_what_may_not_be_there_is_refused_by_name(world: Any, event: Any, method
     assert bob("GET", FREE + "one.ics").body == event("one")
 
 
-def test_a_reader_copies_into_a_calendar_of_her_own(world: Any, event: Any) -> None:
-    world.bob.put(FREE + "one.ics", event("one"))
-    world.bob.put(FREE + "hidden.ics", event("hidden", "CLASS:PRIVATE", "SUMMARY:Canary"))
-    carol = world.carol
+def test_a_reader_copies_into_a_calendar_of_her_own(sqlite_world: Any, event: Any) -> None:
+    sqlite_world.bob.put(FREE + "one.ics", event("one"))
+    sqlite_world.bob.put(FREE + "hidden.ics", event("hidden", "CLASS:PRIVATE", "SUMMARY:Canary"))
+    carol = sqlite_world.carol
     assert carol("MKCALENDAR", "/dav/carol/mine/").status == 201
     copied = carol("COPY", "/dav/carol/free/one.ics", Destination="/dav/carol/mine/one.ics")
     assert copied.status == 201
@@ -109,24 +109,44 @@ def test_a_reader_copies_into_a_calendar_of_her_own(world: Any, event: Any) -> N
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
-def test_what_is_seen_as_busy_only_is_not_overwritten(world: Any, event: Any, method: str) -> None:
+def test_what_is_seen_as_busy_only_is_not_overwritten(sqlite_world: Any, event: Any, method: str) -> None:
     hidden = event("hidden", "CLASS:PRIVATE", "SUMMARY:Canary")
-    world.alice.put("/dav/alice/free/hidden.ics", hidden)
-    bob = world.bob
+    sqlite_world.alice.put("/dav/alice/free/hidden.ics", hidden)
+    bob = sqlite_world.bob
     bob("MKCALENDAR", "/dav/bob/mine/")
     bob.put("/dav/bob/mine/one.ics", event("one"))
     (masked,) = bob.sync(FREE).hrefs
     assert bob(method, "/dav/bob/mine/one.ics", Destination=FREE + "hidden.ics").status == 412
     answer = bob(method, "/dav/bob/mine/one.ics", Destination=masked)
     assert (answer.status, answer.conditions) == (403, {"need-privileges"})
-    assert world.alice("GET", "/dav/alice/free/hidden.ics").body == hidden
+    assert sqlite_world.alice("GET", "/dav/alice/free/hidden.ics").body == hidden
     assert bob("GET", "/dav/bob/mine/one.ics").status == 200
 
 
 @pytest.mark.parametrize("method", ["COPY", "MOVE"])
-def test_the_source_must_be_what_the_client_expects(world: Any, event: Any, method: str) -> None:
-    bob = world.bob
+def test_the_source_must_be_what_the_client_expects(sqlite_world: Any, event: Any, method: str) -> None:
+    bob = sqlite_world.bob
     tag = bob.put(FREE + "one.ics", event("one")).headers["ETag"]
     assert bob(method, FREE + "one.ics", Destination=ROOM + "a.ics", If_Match='"other"').status == 412
     assert bob("GET", ROOM + "a.ics").status == 404
     assert bob(method, FREE + "one.ics", Destination=ROOM + "a.ics", If_Match=tag).status == 201
+
+
+@proves("RFC 4918 §9.8.2", "RFC 4918 §9.9.1")
+def test_what_a_person_has_set_on_an_object_goes_with_it(world: Any, event: Any) -> None:
+    bob = world.bob
+    bob.put(FREE + "one.ics", event("one"))
+    patch = (
+        '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><o:note xmlns:o="urn:o">mine</o:note></D:prop></D:set>'
+        "</D:propertyupdate>"
+    )
+    assert bob("PROPPATCH", FREE + "one.ics", patch).status == 207
+
+    def note(path: str) -> str | None:
+        body = '<D:propfind xmlns:D="DAV:"><D:prop><o:note xmlns:o="urn:o"/></D:prop></D:propfind>'
+        found: str | None = bob("PROPFIND", path, body, Depth="0").xml.findtext(".//{urn:o}note")
+        return found
+
+    bob("COPY", FREE + "one.ics", Destination=ROOM + "copy.ics")
+    bob("MOVE", FREE + "one.ics", Destination=FREE + "moved.ics")
+    assert (note(ROOM + "copy.ics"), note(FREE + "moved.ics")) == ("mine", "mine")
