@@ -4,7 +4,16 @@ from gateway.store.calendars import get as calendar
 from gateway.store.listings import Field, joined
 from gateway.store.objects import by_href, by_hrefs, by_ids, by_uid, every, recurring_in
 from gateway.store.occurrences import Span
-from gateway.store.summaries import Summary, after, ids_with_uid_part, listing, matching, private, total_bytes
+from gateway.store.summaries import (
+    Summary,
+    after,
+    ids_with_uid_part,
+    listing,
+    matching,
+    names,
+    private,
+    total_bytes,
+)
 from gateway.store.summaries import by_hrefs as summaries_by_hrefs
 from gateway.store.summaries import by_ids as summaries_by_ids
 from gateway.store.texts import TextRow
@@ -28,6 +37,7 @@ __all__ = [
     "joined",
     "listing",
     "matching",
+    "names",
     "private",
     "recurring_in",
     "summaries_by_hrefs",

@@ -83,6 +83,14 @@ def by_ids(tx: Transaction, calendar_id: CalendarId, ids: Iterable[int]) -> list
     return found
 
 
+def names(tx: Transaction, calendar_id: CalendarId, *, component: str) -> list[tuple[str, str]]:
+    """Return (UID, href) of every object of one kind."""
+    query = select(calendar_object.c.uid, calendar_object.c.href).where(
+        calendar_object.c.calendar_id == calendar_id, calendar_object.c.component == component
+    )
+    return [(row.uid, row.href) for row in tx.execute(query)]
+
+
 def private(tx: Transaction, calendar_id: CalendarId) -> list[Summary]:
     """Return the objects that are not public, by their own index."""
     return _read(tx, _query(calendar_id, False).where(calendar_object.c.classification > 0))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -17,6 +18,7 @@ from gateway.domain.errors import InvalidSyncToken
 from gateway.domain.model import Calendar, CalendarObject, Level, Principal
 from gateway.services import Transaction, changes, masks, reading
 from gateway.services.access import HomeEntry
+from plugins.radicale import masked_names
 from plugins.radicale.masking import mask_object
 
 _MASKED_HREF = re.compile(r"[0-9a-f]{40}\.ics")
@@ -58,7 +60,7 @@ class View:
     entry: HomeEntry
     is_masked: bool
     key: bytes
-    names: dict[str, str] = field(default_factory=dict)  # href by masked href, filled by the first look
+    hrefs: dict[str, str] = field(default_factory=dict)  # masked href by UID, as listings ask for it twice
 
     @classmethod
     def of(cls, tx: Transaction, principal: Principal, entry: HomeEntry) -> View:
@@ -115,7 +117,10 @@ class View:
 
     def masked_href(self, uid: str) -> str:
         """Return the name under which she sees the object with this UID where it is masked."""
-        return f"{self._hash('href', uid)[:40]}.ics"
+        href = self.hrefs.get(uid)
+        if href is None:
+            href = self.hrefs[uid] = f"{self._hash('href', uid)[:40]}.ics"
+        return href
 
     def find(self, tx: Transaction, href: str) -> CalendarObject | None:
         """Return the object that has ``href`` in her view."""
@@ -127,17 +132,22 @@ class View:
         hidden = self._hidden_names(tx).get(href)
         return reading.by_href(tx, self.entry.calendar_id, hidden) if hidden is not None else None
 
-    def _hidden_names(self, tx: Transaction) -> dict[str, str]:
+    def _hidden_names(self, tx: Transaction) -> Mapping[str, str]:
         """Return the href by the masked href of every object that she sees masked."""
-        if not self.names:
-            calendar_id = self.entry.calendar_id
+        calendar = self.entry.calendar
+
+        def read() -> dict[str, str]:
             if self.is_busy_only:
-                found = reading.matching(tx, calendar_id, component="VEVENT")
-            else:
-                found = reading.private(tx, calendar_id)
-            hidden = (item for item in found if self.hides(item) and self.shows(item))
-            self.names.update((self.masked_href(item.uid), item.href) for item in hidden)
-        return self.names
+                every = reading.names(tx, calendar.id, component="VEVENT")
+                return {self.masked_href(uid): href for uid, href in every}
+            private = (
+                item for item in reading.private(tx, calendar.id) if self.hides(item) and self.shows(item)
+            )
+            return {self.masked_href(item.uid): item.href for item in private}
+
+        # The number is that of before the names are read, so they are never older than it says.
+        key = (self.key, int(calendar.id), calendar.epoch, calendar.seq, self.is_busy_only)
+        return masked_names.CACHE.get(key, read)
 
     # -- sync tokens: those of busy-only, masked and full views do not mix ----------------------------------
 
