@@ -21,6 +21,7 @@ from gateway.sync.live_answers import FOLDER, Difference, differences, known
 from gateway.sync.live_check import PREFIX, LiveCheck
 from tests.conftest import Cli
 from tests.contract.lab.lab_client import ADA, LabClient
+from tests.e2e.caldav_world import caldav_world
 from tests.e2e.cli_inside import run
 from tests.e2e.google_world import GoogleWorld, environ, google_world
 from tests.e2e.graph_world import graph_world
@@ -57,15 +58,17 @@ async def calendars(world: GoogleWorld) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("provider", ["google", "graph"])
+WORLDS: dict[str, Any] = {"google": google_world, "graph": graph_world, "caldav": caldav_world}
+
+
+@pytest.mark.parametrize("provider", sorted(WORLDS))
 async def test_the_simulators_answer_as_recorded(sqlite_db: Database, provider: str) -> None:
     async with AsyncExitStack() as stack:
-        made = google_world(sqlite_db) if provider == "google" else graph_world(sqlite_db)
-        world: Any = await stack.enter_async_context(made)
+        world: Any = await stack.enter_async_context(WORLDS[provider](sqlite_db))
         found = await check(world, provider)
         facts = await found.run()
-        assert await world.lab.outbox() == []
-        assert await world.lab.violations() == []
+        assert world.laboratory.lab.outbox.entries == []
+        assert world.laboratory.lab.journal.violations == []
     if os.environ.get("WRITE_ANSWERS") == "1":
         FOLDER.mkdir(exist_ok=True)
         lines = ",\n".join(f"  {json.dumps(list(fact))}" for fact in facts)
