@@ -40,6 +40,7 @@ _CHORE_ASKS_S = 60.0
 _CHORE_LEASE = timedelta(minutes=10)  # a node that died over a chore keeps the others from it no longer
 _BACKLOG = 512
 _SWITCH_S = 0.001
+_SWITCH_S = 0.001
 _LAST_PORT = 65535
 
 
@@ -153,6 +154,8 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
         GatewayError: it cannot start; the message says what to do.
     """
     logs.configure(level=settings.log_level, log_format=settings.log_format)
+    # The event loop waits so long at most for the interpreter while a CalDAV thread computes.
+    sys.setswitchinterval(_SWITCH_S)
     db = startup.open_database(settings)
     try:
         sealer = startup.ready_database(db, settings, now=utc_now())
@@ -290,6 +293,8 @@ def run_worker(settings: Settings) -> None:
         GatewayError: it cannot start; the message says what to do.
     """
     logs.configure(level=settings.log_level, log_format=settings.log_format)
+    # The event loop waits so long at most for the interpreter while a CalDAV thread computes.
+    sys.setswitchinterval(_SWITCH_S)
     db = startup.open_database(settings)
     try:
         sealer = startup.ready_database(db, settings, now=utc_now())

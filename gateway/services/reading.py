@@ -19,6 +19,7 @@ from gateway.store.summaries import by_ids as summaries_by_ids
 from gateway.store.texts import TextRow
 from gateway.store.texts import between as texts_between
 from gateway.store.texts import by_hrefs as texts_by_hrefs
+from gateway.store.texts import of_ids as texts_of_ids
 from gateway.store.texts import page as texts_page
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "summaries_by_ids",
     "texts_between",
     "texts_by_hrefs",
+    "texts_of_ids",
     "texts_page",
     "total_bytes",
 ]

@@ -12,7 +12,8 @@ from gateway.domain.model import Calendar, CalendarId, Window, to_epoch_s
 from gateway.store.database import Transaction
 from gateway.store.hot import Hot
 
-_COLUMNS = "o.id, o.href, o.etag, o.component, o.classification, o.creator_id, o.ical"
+_HEAD = "o.id, o.href, o.etag, o.component, o.classification, o.creator_id"
+_COLUMNS = f"{_HEAD}, o.ical"
 _BIG = BigInteger
 # CROSS JOIN keeps SQLite from walking the whole calendar and looking up names instead.
 _NAMED = """
@@ -30,7 +31,7 @@ _IN_WINDOW = """
 
 
 class TextRow(NamedTuple):
-    """One object with its text; as many as an answer holds."""
+    """One object with its text, or without where it was not asked for; as many as an answer holds."""
 
     id: int
     href: str
@@ -38,7 +39,7 @@ class TextRow(NamedTuple):
     component: str
     classification: int
     creator_id: int | None
-    ical: bytes
+    ical: bytes = b""
 
 
 def _hot(query: str, *binds: BindParameter[Any]) -> Hot:
@@ -46,14 +47,14 @@ def _hot(query: str, *binds: BindParameter[Any]) -> Hot:
 
 
 _BY_HREFS_SQLITE = _hot(
-    _NAMED.format(columns=_COLUMNS, names="json_each(:hrefs) AS w CROSS", name="w.value"), bindparam("hrefs")
+    _NAMED.format(columns=_HEAD, names="json_each(:hrefs) AS w CROSS", name="w.value"), bindparam("hrefs")
 )
 _BY_HREFS_POSTGRESQL = _hot(
-    _NAMED.format(columns=_COLUMNS, names="unnest(:hrefs) AS w (href)", name="w.href"),
+    _NAMED.format(columns=_HEAD, names="unnest(:hrefs) AS w (href)", name="w.href"),
     bindparam("hrefs", type_=ARRAY(Text)),
 )
 _BETWEEN = _hot(
-    _IN_WINDOW.format(columns=_COLUMNS),
+    _IN_WINDOW.format(columns=_HEAD),
     bindparam("component", type_=Text),
     *(bindparam(name, type_=_BIG) for name in ("low", "start", "end")),
 )
@@ -65,8 +66,31 @@ _PAGE = _hot(
 )
 
 
+_OF_IDS_SQLITE = _hot(
+    "SELECT o.id, o.ical FROM json_each(:ids) AS w CROSS JOIN calendar_object AS o ON o.id = w.value"
+    " WHERE o.calendar_id = :calendar_id",
+    bindparam("ids"),
+)
+_OF_IDS_POSTGRESQL = _hot(
+    "SELECT o.id, o.ical FROM calendar_object AS o WHERE o.id = ANY(:ids) AND o.calendar_id = :calendar_id",
+    bindparam("ids", type_=ARRAY(BigInteger)),
+)
+
+
+def of_ids(tx: Transaction, calendar_id: CalendarId, ids: Iterable[int]) -> dict[int, bytes]:
+    """Return the texts of objects by their ids."""
+    numbers = list(ids)
+    if not numbers:
+        return {}
+    if tx.is_postgresql:
+        rows = _OF_IDS_POSTGRESQL.rows(tx, calendar_id=calendar_id, ids=numbers)
+    else:
+        rows = _OF_IDS_SQLITE.rows(tx, calendar_id=calendar_id, ids=json.dumps(numbers))
+    return {number: bytes(ical) for number, ical in rows}
+
+
 def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> list[TextRow]:
-    """Return the objects that are there, in no particular order; each href stands once."""
+    """Return the objects that are there, without texts, in no particular order; each href stands once."""
     names = list(hrefs)
     if tx.is_postgresql:
         rows = _BY_HREFS_POSTGRESQL.rows(tx, calendar_id=calendar_id, hrefs=names)
@@ -76,7 +100,10 @@ def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> 
 
 
 def between(tx: Transaction, calendar: Calendar, window: Window, *, component: str) -> list[TextRow]:
-    """Return the objects that happen in a window inside the index horizon, in no particular order."""
+    """Return the objects that happen in a window inside the index horizon, in no particular order.
+
+    Without their texts: see ``of_ids``.
+    """
     start = to_epoch_s(window.start)
     rows = _BETWEEN.rows(
         tx,
@@ -86,7 +113,7 @@ def between(tx: Transaction, calendar: Calendar, window: Window, *, component: s
         start=start,
         end=to_epoch_s(window.end),
     )
-    return list(map(TextRow._make, rows))
+    return [TextRow(*row) for row in rows]
 
 
 def page(tx: Transaction, calendar_id: CalendarId, *, after_href: str, limit: int) -> list[TextRow]:

@@ -11,9 +11,12 @@ from gateway.services import reading
 from gateway.services.reading import TextRow
 from plugins.radicale import listing, object_properties
 from plugins.radicale.calendar_data import CalendarData
+from plugins.radicale.memory import Memory
 from plugins.radicale.problems import quote_segment
 from plugins.radicale.reporting import Report
 
+_OVERHEAD = 400  # bytes of a kept text beside itself
+_STORED: Memory[tuple[int, str], bytes] = Memory(8 * 1024 * 1024)  # stored texts as XML
 _BOUND = b"\0"  # stands in no calendar object
 _ILLEGAL = bytes(number for number in range(1, 32) if number not in b"\t\n\r")
 _NOT_XML = (b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"\xef\xbb\xbf")  # U+FFFE, U+FFFF, and a byte-order mark
@@ -50,7 +53,7 @@ def _hides(report: Report, row: TextRow) -> bool:
 def _responses(report: Report, rows: Sequence[TextRow]) -> list[bytes]:
     if not rows:
         return []
-    texts = escaped([row.ical for row in rows])
+    texts = _texts(report, rows)
     if texts is None:
         write = report.writer(report.data())
         found = reading.by_ids(report.tx, report.calendar.id, [row.id for row in rows])
@@ -61,18 +64,39 @@ def _responses(report: Report, rows: Sequence[TextRow]) -> list[bytes]:
     literals = [part.encode() for part in parts]
     first, rest = literals[0], list(zip(fields, literals[1:], strict=True))
     found_: list[bytes] = []
-    for row, data in zip(rows, texts, strict=True):
+    for row, text in zip(rows, texts, strict=True):
         pieces = [first]
         for field, literal in rest:
             if field == "href":
                 pieces.append(quote_segment(row.href).encode())
             elif field == "data":
-                pieces += (b"<C:calendar-data>", data, b"</C:calendar-data>")
+                pieces += (b"<C:calendar-data>", text, b"</C:calendar-data>")
             else:
                 pieces.append((row.etag if field == "etag" else row.component).encode())
             pieces.append(literal)
         found_.append(b"".join(pieces))
     return found_
+
+
+def _texts(report: Report, rows: Sequence[TextRow]) -> list[bytes] | None:
+    """Return the texts of objects as XML, None where one of them holds what XML cannot.
+
+    Rows that bring a text (expanded ones) mean it; the texts of the others are as stored.
+    """
+    given = [row for row in rows if row.ical]
+    if given:
+        return escaped([row.ical for row in rows]) if len(given) == len(rows) else None
+    known = {row.id: _STORED.get((row.id, row.etag)) for row in rows}
+    missing = [row for row in rows if known[row.id] is None]
+    if missing:
+        icals = reading.texts_of_ids(report.tx, report.calendar.id, [row.id for row in missing])
+        fresh = escaped([icals[row.id] for row in missing])
+        if fresh is None:
+            return None
+        for row, data in zip(missing, fresh, strict=True):
+            known[row.id] = data
+            _STORED.put((row.id, row.etag), data, len(data) + _OVERHEAD)
+    return [kept for row in rows if (kept := known[row.id]) is not None]
 
 
 def escaped(icals: Iterable[bytes]) -> list[bytes] | None:

@@ -6,7 +6,6 @@ says beside its times is kept in a small memory, as the same weeks are asked for
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,12 +15,14 @@ from gateway.domain.content_lines import fold
 from gateway.domain.line_tree import LineComponent, parameter, read_tree, split
 from gateway.domain.model import Window, from_epoch_s, to_epoch_s
 from gateway.domain.zone_book import ObjectTimes, ZoneBook
-from gateway.services import occurrence_index
+from gateway.services import occurrence_index, reading
 from gateway.services.reading import Span, TextRow
 from plugins.radicale.calendar_data import KINDS, CalendarData, split_body
+from plugins.radicale.memory import Memory
 from plugins.radicale.reporting import Report
 
-_REMEMBERED = 4096  # objects of about 1 kB
+_REMEMBERED_BYTES = 8 * 1024 * 1024
+_OVERHEAD = 1000  # bytes of a shape beside its texts
 _SPECIAL = ("RDATE", "EXRULE", "DURATION")
 
 
@@ -44,6 +45,10 @@ class _Shape:
     is_series: bool
 
 
+class _Odd:
+    """An object whose times have to be computed from its rules."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Bytes:
     ical: bytes = field(repr=False)
@@ -53,8 +58,11 @@ class Expander:
     """Writes expanded objects; ``None`` for a shape that has to be computed."""
 
     def __init__(self) -> None:
-        self._shapes: dict[tuple[int, str, str], _Shape | None] = {}
-        self._guard = threading.Lock()
+        self._shapes: Memory[tuple[int, str, str], _Shape | _Odd] = Memory(_REMEMBERED_BYTES)
+
+    def is_known(self, row: TextRow, zone: ZoneInfo) -> bool:
+        """Return whether the text of an object is not needed any more."""
+        return isinstance(self._shapes.get((row.id, row.etag, zone.key)), _Shape)
 
     def written(self, row: TextRow, spans: Sequence[Span], zone: ZoneInfo) -> bytes | None:
         """Return the instances of an object as components of their own, in UTC.
@@ -65,7 +73,7 @@ class Expander:
             zone: of the resource, in which dates are read.
         """
         shape = self._shape(row, zone)
-        if shape is None:
+        if not isinstance(shape, _Shape):
             return None
         parts = [shape.head]
         for span in spans:
@@ -76,15 +84,12 @@ class Expander:
         parts.append(b"END:VCALENDAR\r\n")
         return b"".join(parts)
 
-    def _shape(self, row: TextRow, zone: ZoneInfo) -> _Shape | None:
+    def _shape(self, row: TextRow, zone: ZoneInfo) -> _Shape | _Odd:
         key = (row.id, row.etag, zone.key)
-        if key in self._shapes:
-            return self._shapes[key]
-        found = _read(row.ical, zone)
-        with self._guard:
-            self._shapes[key] = found
-            while len(self._shapes) > _REMEMBERED:
-                del self._shapes[next(iter(self._shapes))]
+        found = self._shapes.get(key)
+        if found is None:
+            found = _read(row.ical, zone) or _Odd()
+            self._shapes.put(key, found, len(row.ical) + _OVERHEAD)
         return found
 
 
@@ -101,9 +106,13 @@ def expanded(report: Report, rows: Sequence[TextRow], data: CalendarData, window
     """
     zone = ZoneInfo(report.view.entry.resource.zone)
     spans = by_object(occurrence_index.spans(report.tx, report.calendar, window))
+    shown = [row for row in rows if not report.view.hides_row(row.classification, row.creator_id)]
+    missing = [row.id for row in shown if not _EXPANDER.is_known(row, zone)]
+    icals = reading.texts_of_ids(report.tx, report.calendar.id, missing)
     found = []
     for row in rows:
         if not report.view.hides_row(row.classification, row.creator_id):
+            row = row._replace(ical=icals.get(row.id, b""))
             mine = spans.get(row.id, ())
             ical = _EXPANDER.written(row, mine, zone)
             if ical is not None:
