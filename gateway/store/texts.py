@@ -96,7 +96,7 @@ def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> 
         rows = _BY_HREFS_POSTGRESQL.rows(tx, calendar_id=calendar_id, hrefs=names)
     else:
         rows = _BY_HREFS_SQLITE.rows(tx, calendar_id=calendar_id, hrefs=json.dumps(names))
-    return list(map(TextRow._make, rows))
+    return [TextRow(*row) for row in rows]
 
 
 def between(tx: Transaction, calendar: Calendar, window: Window, *, component: str) -> list[TextRow]:
@@ -119,4 +119,4 @@ def between(tx: Transaction, calendar: Calendar, window: Window, *, component: s
 def page(tx: Transaction, calendar_id: CalendarId, *, after_href: str, limit: int) -> list[TextRow]:
     """Return the objects that follow an href, by href."""
     rows = _PAGE.rows(tx, calendar_id=calendar_id, after=after_href, most=limit)
-    return list(map(TextRow._make, rows))
+    return [TextRow(*row) for row in rows]

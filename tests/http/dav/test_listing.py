@@ -79,3 +79,31 @@ def test_answers_are_packed_for_who_can_unpack_them(
     assert (answer.headers.get("Content-Encoding") == "gzip") is is_packed
     assert b"multistatus" in (gzip.decompress(raw) if is_packed else raw)
     assert int(answer.headers["Content-Length"]) == len(raw)
+
+
+@pytest.mark.parametrize("who", ["alice", "bob", "carol"])
+def test_data_is_the_same_by_multiget_query_and_get(world: Any, event: Any, who: str) -> None:
+    fill(world, event)
+    dav, path = getattr(world, who), FREE.format(who)
+    data = "{DAV:}propstat/{DAV:}prop/{urn:ietf:params:xml:ns:caldav}calendar-data"
+    hrefs = [*listed(dav.sync(path)), f"{path}gone.ics", "/elsewhere/x.ics"]
+    named = "".join(f"<D:href>{href.replace('&', '&amp;')}</D:href>" for href in hrefs)
+    span = '<C:time-range start="20260301T000000Z" end="20260401T000000Z"/>'
+    for _ in range(2):  # once read, once remembered
+        answers = [
+            dav.report(
+                path, "C:calendar-multiget", f"<D:prop><D:getetag/><C:calendar-data/></D:prop>{named}"
+            ),
+            dav.query(path, f'<C:comp-filter name="VEVENT">{span}</C:comp-filter>'),
+        ]
+        assert set(answers[0].by_href()) == set(hrefs)
+        for answer in answers:
+            shown = {href: node.findtext(data) for href, node in answer.by_href().items()}
+            assert shown.pop(f"{path}gone.ics", None) is shown.pop("/elsewhere/x.ics", None) is None
+            assert len(shown) == len(NAMES)
+            for href, text in shown.items():
+                assert (text or "").encode() == dav("GET", href).body
+    assert world.alice("DELETE", FREE.format("alice") + "plain.ics").status == 204
+    assert (
+        len(dav.query(path, f'<C:comp-filter name="VEVENT">{span}</C:comp-filter>').hrefs) == len(NAMES) - 1
+    )
