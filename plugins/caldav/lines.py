@@ -16,6 +16,7 @@ _ORDER = (
 )  # fmt: skip
 _RANK = {name: place for place, name in enumerate(_ORDER)}
 _DEFAULT_TYPES = {"DATE-TIME": TIMES, "TEXT": tuple(_TEXTS), "RECUR": ("RRULE", "EXRULE"), "URI": ("URL",)}
+_DATE = re.compile(r"[0-9]{8}")
 _PART = re.compile(r'(?:[^;"]|"[^"]*")+')
 
 
@@ -23,7 +24,9 @@ def spelled(name: str, line: str) -> str:
     """Return a line as we write it: parameters sorted, defaults left out, texts escaped one way."""
     head, value = split(line)
     value = value.strip() if name in TIMES or name in {"RRULE", "EXRULE", "UID"} else value
-    parameters = _parameters(name, head) if name not in {"RRULE", "EXRULE"} else ""
+    # Some write dates without saying that they are dates; servers then take them for times.
+    is_date = name in TIMES and all(_DATE.fullmatch(part.strip()) for part in value.split(","))
+    parameters = _parameters(name, head, is_date=is_date) if name not in {"RRULE", "EXRULE"} else ""
     if name in _TEXTS:
         # Servers trim, as ``fingerprint`` does.
         value = escape_text("\n".join(part.rstrip() for part in text_value(line).split("\n")).strip())
@@ -34,9 +37,8 @@ def spelled(name: str, line: str) -> str:
     return f"{name}{parameters}:{value}"
 
 
-def _parameters(name: str, head: str) -> str:
-    found: list[tuple[str, str]] = []
-    is_date = name in TIMES and (parameter(head, "VALUE") or "").upper() == "DATE"
+def _parameters(name: str, head: str, *, is_date: bool) -> str:
+    found: list[tuple[str, str]] = [("VALUE", "DATE")] if is_date else []
     for part in _PART.findall(head):
         key, mark, content = part.partition("=")
         key = key.strip().upper()
@@ -44,7 +46,7 @@ def _parameters(name: str, head: str) -> str:
             continue
         content = content.strip()
         bare = content[1:-1] if len(content) > 1 and content[0] == content[-1] == '"' else content
-        if key == "TZID" and is_date:
+        if key in {"TZID", "VALUE"} and is_date:
             continue  # a date has no zone
         if key == "VALUE" and name in _DEFAULT_TYPES.get(bare.upper(), ()):
             continue

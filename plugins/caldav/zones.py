@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from gateway.domain.content_lines import quote_parameter
 from gateway.domain.line_edit import events
-from gateway.domain.line_tree import LineComponent, parameter, split
+from gateway.domain.line_tree import LineComponent, parameter, split, text_value
 from gateway.domain.model import Window
 from gateway.domain.timezone import known_zone, to_instant, vtimezone_lines
 from plugins.caldav.lines import TIMES, tzid
@@ -53,7 +53,7 @@ def with_zones(calendar: LineComponent) -> None:
         {name for one in events(calendar) for key, line in one.lines if key in TIMES and (name := tzid(line))}
     )
     theirs = {
-        split(line)[1].strip(): child
+        text_value(line).strip(): child
         for child in calendar.children
         if child.name == "VTIMEZONE" and (line := child.first("TZID"))
     }

@@ -140,7 +140,7 @@ class Dav:
 
     def _zones(self, body: str) -> None:
         """Refuse a TZID without its VTIMEZONE (§4.1), as iCloud does."""
-        named = {lines.value(one, "TZID") for one in lines.components(body, "VTIMEZONE")}
+        named = {lines.text(one, "TZID") for one in lines.components(body, "VTIMEZONE")}
         used = {line[1]["TZID"] for one in lines.components(body) for line in one if "TZID" in line[1]}
         if used - named:
             raise Refusal(403, "valid-calendar-data", "A TZID has no VTIMEZONE.")
