@@ -18,6 +18,8 @@ _MAX_ID = 200
 _STAMPS = re.compile(
     rb"^(?:DTSTAMP|CREATED|LAST-MODIFIED)[;:][^\r\n]*(?:\r\n[ \t][^\r\n]*)*\r\n", re.MULTILINE
 )
+# Copies of ours in a CalDAV calendar that somebody publishes as a file: they must not block themselves.
+_COPY = re.compile(r"calgate-([A-Za-z0-9_-]{43})-[0-9a-f]{32}-[0-9a-f]{16}(?:-[0-9])?")
 _AWAY = re.compile(rb"^X-MICROSOFT-CDO-BUSYSTATUS:\s*OOF", re.MULTILINE | re.IGNORECASE)
 
 
@@ -74,8 +76,10 @@ def _item(entry: ImportEntry) -> Upsert | Unreadable | None:
         parse_entry(entry, max_bytes=MAX_OBJECT_BYTES)
     except InvalidInput as error:
         return Unreadable(remote_id=name, version=version, reason=str(error))
+    copy = _COPY.fullmatch(entry.uid or "")
     kind = RemoteKind.OUT_OF_OFFICE if _AWAY.search(data) else RemoteKind.BOOKING
-    return Upsert(remote_id=name, version=version, ical=data, kind=kind)
+    marker = copy[1] if copy is not None else None
+    return Upsert(remote_id=name, version=version, ical=data, kind=kind, marker=marker)
 
 
 def _id_of(uid: str) -> str:

@@ -284,3 +284,18 @@ async def test_pain_67_a_calendar_that_is_gone_asks_and_stops_nothing_else_calda
     assert world.status(well.id).state is LinkState.ACTIVE
     assert len(world.there(well.remote_id)) == 2
     assert set(world.here(room)) == {"a"}
+
+
+async def test_pain_5_a_published_file_with_our_own_copies_blocks_nothing_ics(world: CalDavWorld) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect())
+    world.put(room, "a", event("a"))
+    await world.run()
+    (copy,) = world.there(link.remote_id).values()
+    async with file_server() as server:
+        server.body = copy.encode()
+        account = await world.connect(server.url, "", "", provider="ics")
+        published = await world.link(room, account, remote="file", direction=Direction.PULL)
+        await world.run()
+        assert world.status(published.id).error is None
+        assert world.db.read(busy.remote_ids, published.id) == set()

@@ -44,7 +44,7 @@ MAX_BYTES = 10_000_000
 LIMIT = 5000
 SOAK = bool(os.environ.get("CALGATE_SOAK"))
 FULL = SOAK or bool(os.environ.get("WRITE_DOCS"))
-OTHERS = 1 if SOAK else 4 if FULL else 250
+OTHERS = 1 if SOAK else 6 if FULL else 250
 SERVERS = {
     "laboratory": 1 if FULL else 30,
     "laboratory that rewrites": 1 if FULL else 60,
