@@ -10,7 +10,6 @@ import pytest
 
 from gateway.lab.app import make_lab
 from tests.e2e.caldav_side import NOT_HERE, CalDavSide
-from tests.e2e.google_side import GoogleSide
 from tests.e2e.office import SOAK
 from tests.e2e.storm import run_storm
 
@@ -30,13 +29,6 @@ def test_after_every_storm_both_sides_are_equal_caldav(sqlite_template: Path, se
     side = partial(CalDavSide, **SERVERS[server])
     fired = run_storm(side, template=sqlite_template, examples=EXAMPLES)
     print(dict(sorted(fired.items())))
-
-
-if SOAK:
-
-    @pytest.mark.timeout(7200)
-    def test_after_every_storm_google_and_caldav_are_equal(sqlite_template: Path) -> None:
-        run_storm(GoogleSide, CalDavSide, template=sqlite_template, examples=EXAMPLES // 4)
 
 
 async def test_no_fault_of_the_laboratorys_server_is_left_out() -> None:
