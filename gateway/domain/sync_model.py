@@ -67,6 +67,7 @@ class RemoteView:
         is_ours: it carries our marker.
         is_other_links: another link of ours wrote it.
         is_away: out-of-office, focus time: takes time, is no booking.
+        is_unfinished: a write of ours was interrupted in the middle.
         problem: why it cannot be read.
     """
 
@@ -81,6 +82,7 @@ class RemoteView:
     is_away: bool = False
     is_hidden: bool = False
     is_declined: bool = False
+    is_unfinished: bool = False
     guests: bool = False
     problem: str | None = None
 

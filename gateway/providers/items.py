@@ -138,6 +138,7 @@ class Upsert:
             ``resource_hash``.
         guests: people are invited there: the plug-in will neither patch nor delete it.
         is_declined: the person has declined it: it does not take time.
+        is_unfinished: a write of ours that takes several calls was interrupted: no edit, it is sent again.
     """
 
     remote_id: str
@@ -149,6 +150,7 @@ class Upsert:
     kind: RemoteKind = RemoteKind.BOOKING
     guests: bool = False
     is_declined: bool = False
+    is_unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

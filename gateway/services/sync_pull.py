@@ -166,6 +166,7 @@ def _remote_view(tx: Transaction, ctx: RunContext, item: Item, *, is_other: bool
         is_away=item.kind in {RemoteKind.OUT_OF_OFFICE, RemoteKind.FOCUS},
         is_hidden=item.kind is RemoteKind.DETAILS_HIDDEN,
         is_declined=item.is_declined,
+        is_unfinished=item.is_unfinished,
         guests=item.guests,
         problem=problem,
     )

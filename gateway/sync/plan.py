@@ -81,6 +81,9 @@ def _known(link: Link, mapping: Mapping, local: LocalView | None, remote: Remote
     if mapping.remote_id is None:
         # A create whose answer we never saw: whatever is there now is compared with what we sent.
         return Decision(act=Act.ADOPT)
+    if remote.is_unfinished and local is not None and local.is_wanted:
+        # What we were about to write there, half done: neither an edit nor an echo.
+        return Decision(act=Act.RESEND)
     if remote.content_hash == mapping.base_hash:
         return Decision(act=Act.ECHO, clears_drift=mapping.drift_hash is not None)
     fields = _changed_fields(mapping.base, remote.ical or b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.providers.contract import Delete, Put, Removed, Upsert
@@ -200,7 +201,10 @@ class Push:
         body = self._changes(flat, dress, remote, there)
         marker = remote.marker
         if dress.is_ours:
+            # Trap: what follows this call can be interrupted, and the series would look like a person's edit.
+            is_pending = bool(flat.exceptions or flat.exdates) and ("recurrence" in body or marker.is_pending)
             marker = marker_of(dress, marker.transaction, content=flat.content, start=flat.start)
+            marker = replace(marker, is_pending=is_pending)
             body = with_marker(body, marker)
         if body:
             event = await self._patch(str(remote.event["id"]), body, etag(remote.event))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.providers.errors import NotFound, Rejected, Unavailable, VersionConflict
 from gateway.providers.flat.model import At, Flat, Key, Override, is_same
-from plugins.graph.bodies import Dress, override_body, whole_body
+from plugins.graph.bodies import Dress, override_body, whole_body, with_marker
 from plugins.graph.client import GraphClient
 from plugins.graph.errors import CROSSING
 from plugins.graph.items import etag, valid
@@ -47,13 +47,17 @@ class SeriesPush:
                     changes[key] = implied
         cancelled = {_key_of_day(day, self._flat.start) for day in remote.cancelled}
         deletions = [key for key in self._flat.exdates if key not in cancelled]
-        if not changes and not deletions:
+        if not changes and not deletions and not remote.marker.is_pending:
             return remote
         names = {key: str(event["id"]) for key, event in known.items()}
         names |= await self._names(remote, [key for key in (*changes, *deletions) if key not in names])
         for key in deletions:
             await self._delete(names.get(key))
         await self._patch_all(changes, names)
+        if remote.marker.is_pending:
+            done = with_marker({}, replace(remote.marker, is_pending=False))
+            path = self._client.event(self._calendar_id, str(remote.event["id"]))
+            await self._client.call("PATCH", path, json=done)
         seen = await whole(self._client, self._calendar_id, remote.event)
         if seen is None:
             raise VersionConflict(code="gone")

@@ -9,6 +9,7 @@ import pytest
 from gateway.domain.link_model import Direction, LinkState
 from gateway.services import links
 from gateway.store import busy
+from gateway.store import links as link_store
 from gateway.store.database import Database
 from tests.e2e.graph_world import GraphWorld, graph_world
 from tests.e2e.office import SOON, event, series
@@ -75,6 +76,34 @@ async def test_two_way_with_graph_takes_and_merges(world: GraphWorld) -> None:
     await world.person_deletes(new)
     await world.run(poll=True)
     assert list(world.here(calendar)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "skip"), [("instances", 0), ("delete", 0), ("patch", 1), ("patch", 2)]
+)
+async def test_pain_9_interrupted_new_times_lose_no_exception_on_either_side_graph(
+    world: GraphWorld, operation: str, skip: int
+) -> None:
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account, direction=Direction.BOTH)
+    world.put(calendar, "s", series("s"))
+    await world.run()
+    text = series("s").replace(b"T120000", b"T130000")
+    world.put(calendar, "s", text)
+    # The first of these calls writes the new times, which drops what the others would write again.
+    await world.lab.fault("503_before", operation=f"graph.events.{operation}", skip=skip)
+    await world.run()
+    assert (await world.lab.fired())["503_before"] == 1
+    for _ in range(3):
+        with world.db.transaction(write=True) as tx:
+            link_store.wake_account(tx, account.id)
+        await world.run(poll=True)
+    assert world.status(link.id).error is None
+    (there,) = (await world.there(link.remote_id)).values()
+    assert (len(there["exceptions"]), len(there["cancelled"])) == (1, 1)
+    here = world.here(calendar)["s"]
+    assert (here.count(b"RECURRENCE-ID"), here.count(b"EXDATE"), here.count(b"T130000")) == (1, 1, 3)
+    assert world.tickets() == []
 
 
 async def test_busy_in_outlook_blocks_here(world: GraphWorld) -> None:

@@ -29,7 +29,11 @@ MAX_NOTE = 8192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
-    """What our properties say, read without trust; empty texts stand for absent ones."""
+    """What our properties say, read without trust; empty texts stand for absent ones.
+
+    Attributes:
+        is_pending: the exceptions of the series are still to be written: new times have dropped them.
+    """
 
     uid_hash: str = ""
     part: str = ""
@@ -39,6 +43,7 @@ class Marker:
     status: str = ""
     zone: str = ""
     guests_hash: str = ""
+    is_pending: bool = False
 
     def is_genuine(self, event: Mapping[str, Any]) -> bool:
         """Return whether it was made for the event that carries it."""
@@ -83,6 +88,7 @@ def properties_of(marker: Marker) -> list[dict[str, str]]:
         "status": marker.status,
         "zone": marker.zone,
         "guests": marker.guests_hash,
+        "pending": "yes" if marker.is_pending else "",
     }
     text = json.dumps({name: value for name, value in note.items() if value}, separators=(",", ":"))
     found = [{"id": REF, "value": marker.uid_hash}, {"id": NOTE, "value": text}]
@@ -110,6 +116,7 @@ def read_marker(event: Mapping[str, Any]) -> Marker:
         status=text("status"),
         zone=text("zone"),
         guests_hash=text("guests"),
+        is_pending=bool(text("pending")),
     )
 
 

@@ -338,6 +338,27 @@ async def test_pain_17_new_times_of_a_series_keep_its_exceptions_graph(
     assert sorted(body["cancelled"]) == ["2026-04-03", "2026-04-10"]
 
 
+async def test_pain_9_new_times_that_were_interrupted_are_no_edit_and_are_finished_graph(
+    laboratory: Laboratory, account: GraphAccount, calendar_id: str
+) -> None:
+    shifted = SERIES.replace(b"T100000", b"T110000").replace(b"T113000", b"T123000")
+    for skip in range(6):
+        key = replace(KEY, uid=f"{skip}@example.org")
+        made = await put(account, calendar_id, SERIES, key=key)
+        _, cursor = await everything(account, calendar_id)
+        laboratory.lab.faults.script("503_before", Match(), skip=skip + 1)
+        with pytest.raises(Exception, match="not well"):
+            await put(account, calendar_id, shifted, made, key=key)
+        laboratory.lab.faults.clear()
+        items, _ = await everything(account, calendar_id, cursor)
+        found = items.get(made.remote_id, made)
+        is_whole = comparable(found.ical) in {comparable(project(text, LOOK)) for text in (SERIES, shifted)}
+        assert is_whole or found.is_unfinished, skip
+        done = await put(account, calendar_id, shifted, found, key=key)
+        assert comparable(done.ical) == comparable(project(shifted, LOOK))
+        assert not done.is_unfinished
+
+
 async def test_a_title_alone_does_not_touch_the_times_of_a_series_graph(
     laboratory: Laboratory, account: GraphAccount, calendar_id: str
 ) -> None:
