@@ -78,9 +78,7 @@ async def test_two_way_with_graph_takes_and_merges(world: GraphWorld) -> None:
     assert list(world.here(calendar)) == ["a"]
 
 
-@pytest.mark.parametrize(
-    ("operation", "skip"), [("instances", 0), ("delete", 0), ("patch", 1), ("patch", 2)]
-)
+@pytest.mark.parametrize(("operation", "skip"), [("instances", 0), ("delete", 0), ("patch", 1), ("patch", 2)])
 async def test_pain_9_interrupted_new_times_lose_no_exception_on_either_side_graph(
     world: GraphWorld, operation: str, skip: int
 ) -> None:
