@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from gateway.domain.link_model import LinkId
 from gateway.providers.contract import Signal, Watch
@@ -49,8 +50,15 @@ def of_link(tx: Transaction, link_id: LinkId) -> KnownWatch | None:
     return KnownWatch(watch=watch, renew_at_utc=row["renew_at_utc"], heard_at_utc=row["heard_at_utc"])
 
 
-def begin(tx: Transaction, link_id: LinkId, *, watch_id: str, secret: str, now: datetime) -> None:
-    """Know a channel before it exists, so that its first message is not taken for a forged one."""
+Before = dict[str, Any]
+
+
+def begin(tx: Transaction, link_id: LinkId, *, watch_id: str, secret: str, now: datetime) -> Before | None:
+    """Know a channel before it exists, so that its first message is not taken for a forged one.
+
+    Returns what was known before, for ``refused``.
+    """
+    before = watches.of_link(tx, link_id)
     watches.save(
         tx,
         link_id,
@@ -60,6 +68,7 @@ def begin(tx: Transaction, link_id: LinkId, *, watch_id: str, secret: str, now: 
         expires_at_utc=now,
         renew_at_utc=now,
     )
+    return before
 
 
 def made(tx: Transaction, link_id: LinkId, watch: Watch, *, secret: str, now: datetime) -> None:
@@ -80,9 +89,12 @@ def renewed(tx: Transaction, link_id: LinkId, watch: Watch, *, now: datetime) ->
     watches.renew(tx, link_id, expires_at_utc=watch.expires_at_utc, renew_at_utc=watch.renew_at_utc(now))
 
 
-def refused(tx: Transaction, link_id: LinkId, *, now: datetime) -> None:
-    """Try again in a while; polling goes on meanwhile."""
-    watches.refuse(tx, link_id, again_at_utc=now + _TRY_AGAIN)
+def refused(tx: Transaction, link_id: LinkId, *, before: Before | None, now: datetime) -> None:
+    """Try again in a while; polling goes on meanwhile, and ``before`` goes on telling while it lives."""
+    if before is not None and before["memo"].get("resource") and before["expires_at_utc"] > now:
+        watches.put_back(tx, before, again_at_utc=now + _TRY_AGAIN)
+    else:
+        watches.refuse(tx, link_id, again_at_utc=now + _TRY_AGAIN)
 
 
 def heard(tx: Transaction, signals: Sequence[Signal], *, now: datetime) -> int:

@@ -63,6 +63,13 @@ def refuse(tx: Transaction, link_id: LinkId, *, again_at_utc: datetime) -> None:
     tx.execute(update(watch).where(watch.c.link_id == link_id).values(memo="{}", renew_at_utc=again_at_utc))
 
 
+def put_back(tx: Transaction, row: Mapping[str, Any], *, again_at_utc: datetime) -> None:
+    """Store a subscription again as ``of_link`` has returned it, and when to ask for another."""
+    tx.execute(delete(watch).where(watch.c.link_id == row["link_id"]))
+    values = {**row, "memo": json.dumps(dict(row["memo"])), "renew_at_utc": again_at_utc}
+    tx.execute(insert_into(watch).values(**values))
+
+
 def renew(tx: Transaction, link_id: LinkId, *, expires_at_utc: datetime, renew_at_utc: datetime) -> None:
     """Store the new life of a subscription that stays what it is."""
     tx.execute(

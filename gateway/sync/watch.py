@@ -33,7 +33,7 @@ async def keep(run: Run, *, callback_url: str | None) -> None:
         return
     watch_id, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
     # Stored before the call: a message may come back before the answer does.
-    await run.db.awrite(watch_states.begin, run.link.id, watch_id=watch_id, secret=secret, now=now)
+    before = await run.db.awrite(watch_states.begin, run.link.id, watch_id=watch_id, secret=secret, now=now)
     try:
         made = await account.watch(
             run.calendar_id,
@@ -44,7 +44,7 @@ async def keep(run: Run, *, callback_url: str | None) -> None:
         )
     except ProviderError as error:
         _log.info("watch.refused", link=run.link.uuid, error=type(error).__name__)
-        await run.db.awrite(watch_states.refused, run.link.id, now=now)
+        await run.db.awrite(watch_states.refused, run.link.id, before=None if is_lost else before, now=now)
         return
     await run.db.awrite(watch_states.made, run.link.id, made, secret=secret, now=now)
     if old is not None:

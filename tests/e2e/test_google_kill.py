@@ -107,7 +107,7 @@ async def test_pain_9_killed_between_any_two_calls(instance: Instance) -> None:
         team = await world.lab.control("POST", "google/calendars", account="ada@example.com", summary="Team")
         both = await world.link(calendar, account, direction=Direction.BOTH, remote=str(team["id"]))
         deadly = DeadlyJournal(world)
-        variables = instance.cli(**environ(world.lab.base), CALGATE_POLL_S="0.3").variables()
+        variables = instance.cli(**environ(world.lab.base), CALGATE_POLL_S="0.05").variables()
         numbers = itertools.count()
         async with nursery(variables) as workers:
             for life in range(KILLS):

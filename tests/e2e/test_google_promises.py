@@ -274,6 +274,30 @@ async def test_pain_31_where_subscriptions_are_refused_polling_goes_on(world: Go
     assert not world.db.read(watches.is_live, link.id, now=datetime.now(UTC))
 
 
+async def test_pain_31_a_refused_renewal_leaves_the_old_subscription_telling(world: GoogleWorld) -> None:
+    await world.lab.set(webhook_http=True)
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account, direction=Direction.BOTH)
+    async with hooks(world):
+        await world.run()
+        (first,) = await channels(world)
+        await world.lab.fault("channel_refused")
+        world.worker.clock = lambda: datetime.now(UTC) + timedelta(seconds=first["expires_in_s"] * 0.55)
+        await world.run(poll=True)
+        assert (await world.lab.fired())["channel_refused"] == 1
+        assert [one["id"] for one in await channels(world)] == [first["id"]]
+        await world.person_adds(link.remote_id, summary="Told", **times())
+        await world.lab.control("POST", "webhooks/idle")
+        async with asyncio.timeout(10):
+            while not world.here(calendar):
+                await world.run()
+        # Asked again later, and then the old one is stopped.
+        world.worker.clock = lambda: datetime.now(UTC) + timedelta(seconds=first["expires_in_s"] * 0.6)
+        await world.run(poll=True)
+        (now,) = await channels(world)
+        assert now["id"] != first["id"]
+
+
 async def test_pain_33_a_first_sync_under_quota_arrives_whole_and_starves_nobody(world: GoogleWorld) -> None:
     """Scripted refusals all along; the other account's link is served in between."""
     await world.lab.set(page_cap=2500)
