@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 from aiohttp import web
 
-from gateway import logs
+from gateway import logs, memory
 from gateway.domain.errors import GatewayError, StoreUnusable
 from gateway.http import access_log, engine_slot, health, root
 from gateway.http.dav import door as dav_door
@@ -154,6 +154,7 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
         GatewayError: it cannot start; the message says what to do.
     """
     logs.configure(level=settings.log_level, log_format=settings.log_format)
+    memory.give_back_large_blocks()
     # The event loop waits so long at most for the interpreter while a CalDAV thread computes.
     sys.setswitchinterval(_SWITCH_S)
     db = startup.open_database(settings)
@@ -293,6 +294,7 @@ def run_worker(settings: Settings) -> None:
         GatewayError: it cannot start; the message says what to do.
     """
     logs.configure(level=settings.log_level, log_format=settings.log_format)
+    memory.give_back_large_blocks()
     # The event loop waits so long at most for the interpreter while a CalDAV thread computes.
     sys.setswitchinterval(_SWITCH_S)
     db = startup.open_database(settings)
