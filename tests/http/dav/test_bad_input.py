@@ -67,7 +67,7 @@ def cases(event: Any) -> dict[str, tuple[bytes, str]]:
      "no DTSTART", "end before start", "METHOD", "two kinds", "free/busy", "too large", "every second",
      "every minute", "deep nesting"],
 )  # fmt: skip
-@proves("RFC 4791 §4.1", "RFC 4791 §5.3.2.1", "RFC 4791 §5.2.8")
+@proves("RFC 4791 §4.1", "RFC 4791 §5.3.2.1", "RFC 4791 §5.2.5", "RFC 4791 §5.2.8")
 def test_a_bad_object_is_refused_by_name_and_the_old_one_stays(
     sqlite_world: Any, event: Any, name: str
 ) -> None:
