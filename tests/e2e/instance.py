@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gateway.services import startup
 from gateway.settings import Settings
@@ -32,11 +30,6 @@ class Instance:
     def cli(self, **more: str) -> Cli:
         """Return the command on this database."""
         return Cli(self.settings.data, self.environment | more)
-
-
-async def run(cli: Cli, *arguments: str | Path) -> Any:
-    """Run a command beside the event loop of this process; return what it printed as JSON."""
-    return await asyncio.to_thread(cli.json, *arguments)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from gateway.services import accounts, disputes, links
 from gateway.store.database import Database
 from gateway.store.sealed import Sealer, new_key
 from plugins.google.provider import GoogleProvider
+from tests.e2e.cli_inside import run
 from tests.e2e.google_world import GoogleWorld, environ, google_world
-from tests.e2e.instance import Instance, open_instance, run
+from tests.e2e.instance import Instance, open_instance
 from tests.e2e.office import INSTANCE, SOAK, SOON, event, open_engine, series
 
 
@@ -69,7 +70,7 @@ async def test_back_up_change_both_sides_restore_resume_and_nothing_is_deleted_t
         world.put(calendar, "s", series("s"))
         await world.person_adds(team, summary="Theirs", **at(18))
         await world.run()
-        await run(cli, "backup", tmp_path / "saved")
+        await run(cli, "backup", str(tmp_path / "saved"))
 
         world.put(calendar, "e0", event("e0", "Changed here"))
         world.delete(calendar, "e1")
@@ -85,7 +86,7 @@ async def test_back_up_change_both_sides_restore_resume_and_nothing_is_deleted_t
         before = {link.remote_id: set(await world.there(link.remote_id)) for link in (push, both)}
 
         asked = Asked(world)
-        await run(cli, "restore", tmp_path / "saved", "--force")
+        await run(cli, "restore", str(tmp_path / "saved"), "--force")
         world.accounts.forget(account.id)
         for _ in range(2):
             await world.run(poll=True, full=True)
