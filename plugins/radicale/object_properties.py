@@ -36,6 +36,15 @@ _FIXED = {
         "supported-method-set": supported.methods("object"),
     }.items()
 }
+_FIELDS = {
+    dav("getetag"): "<D:getetag>{1}</D:getetag>",
+    dav("getcontenttype"): "<D:getcontenttype>text/calendar; charset=utf-8; component={2}</D:getcontenttype>",
+    dav("resourcetype"): "<D:resourcetype/>",
+    MODIFIED: "<D:getlastmodified>{3}</D:getlastmodified>",
+    LENGTH: "<D:getcontentlength>{6}</D:getcontentlength>",
+    dav("current-user-privilege-set"): "<D:current-user-privilege-set>{4}</D:current-user-privilege-set>",
+} | _FIXED
+_KNOWN = frozenset(NAMES)
 _SPECIAL = str.maketrans({"{": "{{", "}": "}}"})
 
 
@@ -54,38 +63,26 @@ def template(
     told: that of a masked object would say how much is hidden. Other arguments: see ``renderer``.
     """
     base = request.calendar_href(view.entry.slug)
-    home = request.home_href
-    fixed = {
-        dav("getetag"): "<D:getetag>{1}</D:getetag>",
-        dav("getcontenttype"): (
-            "<D:getcontenttype>text/calendar; charset=utf-8; component={2}</D:getcontenttype>"
-        ),
-        dav("resourcetype"): "<D:resourcetype/>",
-        MODIFIED: "<D:getlastmodified>{3}</D:getlastmodified>",
-        dav("owner"): f"<D:owner><D:href>{home}</D:href></D:owner>",
-        dav("current-user-principal"): (
-            f"<D:current-user-principal><D:href>{home}</D:href></D:current-user-principal>"
-        ),
-        dav("current-user-privilege-set"): (
-            "<D:current-user-privilege-set>{4}</D:current-user-privilege-set>"
-        ),
-        dav("principal-collection-set"): (
-            f"<D:principal-collection-set><D:href>{request.href()}</D:href></D:principal-collection-set>"
-        ),
-        dav("acl"): "<D:acl>" + access_control.acl(home, "{4}") + "</D:acl>",
-    } | _FIXED
-    if has_length:
-        fixed[LENGTH] = "<D:getcontentlength>{6}</D:getcontentlength>"
-    if is_names_only:
-        fixed = {name: element(name) for name in fixed}
-    good = "".join(fixed[name] for name in names if name in fixed)
-    missing = [name for name in names if name not in fixed]
+    told = [name for name in names if name in _KNOWN and (has_length or name != LENGTH)]
+    good = "".join(element(name) if is_names_only else _written(name, request) for name in told)
+    missing = [name for name in names if name not in told]
     bad = "".join(element(name).translate(_SPECIAL) for name in missing)
     whole = "<D:response><D:href>" + base.translate(_SPECIAL) + "{0}</D:href>"
     whole += f"<D:propstat><D:prop>{good}{{5}}</D:prop>{status_line(200)}</D:propstat>"
     if bad:
         whole += f"<D:propstat><D:prop>{bad}</D:prop>{status_line(404)}</D:propstat>"
     return whole + "</D:response>"
+
+
+def _written(name: str, request: Request) -> str:
+    """Return one known property as a format."""
+    if (always := _FIELDS.get(name)) is not None:
+        return always
+    home = request.home_href
+    if name == dav("acl"):
+        return "<D:acl>" + access_control.acl(home, "{4}") + "</D:acl>"
+    href = request.href() if name == dav("principal-collection-set") else home
+    return element(name, f"<D:href>{href}</D:href>")
 
 
 def renderer(
@@ -100,7 +97,9 @@ def renderer(
         is_names_only: they are named, without values.
     """
     write = template(request, view, names, is_names_only=is_names_only).format
-    write_hidden = template(request, view, names, is_names_only=is_names_only, has_length=False).format
+    write_hidden = write
+    if view.is_masked:
+        write_hidden = template(request, view, names, is_names_only=is_names_only, has_length=False).format
     own = access_control.privileges(view.entry.level)
     masked = access_control.privileges(view.entry.level, is_masked=True)
     needs_time = MODIFIED in names
