@@ -61,7 +61,7 @@ format: $(STAMP) ## format and mend what ruff can mend
 soak: $(STAMP) $(JUDGE) $(TSDAV) system-deps ## the same proofs at their full count (takes an hour)
 	CALGATE_SOAK=1 $(PYTEST) tests --timeout 7200
 
-bench: $(STAMP) ## figures beside stock Radicale and nginx; says what fell below its line
+bench: $(STAMP) ## figures of the sync engine, and beside stock Radicale and nginx; says what fell below its line
 	$(BIN)/python -m tests.bench
 
 docs: $(STAMP) ## write the generated parts of docs/ anew

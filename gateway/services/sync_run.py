@@ -309,6 +309,8 @@ def fail(
     link = link_store.get(tx, held_claim.link_id)
     if link is None:
         return False
+    if delays_account:
+        link_store.lock_of_account(tx, link.account_id)  # before its own row: all of them by id
     until = link_store.clock_ms(tx) + delay_ms
     values: dict[str, Any] = {"fails": link.fails + 1, "error": error, "not_before": until}
     if state is not None:

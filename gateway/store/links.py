@@ -186,8 +186,15 @@ def next_due_ms(tx: Transaction) -> int | None:
 # -- accounts that must wait --------------------------------------------------------------------------
 
 
+def lock_of_account(tx: Transaction, account_id: AccountId) -> None:
+    """Lock every link of an account by id, so that no two transactions wait for each other."""
+    if tx.is_postgresql:
+        tx.execute(_OF_ACCOUNT, {"b_account_id": account_id}).all()
+
+
 def delay_account(tx: Transaction, account_id: AccountId, *, delay_ms: int) -> None:
     """Let no link of an account run before ``delay_ms`` have passed; wake-ups do not shorten it."""
+    lock_of_account(tx, account_id)
     until = clock_ms(tx) + delay_ms
     tx.execute(
         update(link)
@@ -198,6 +205,7 @@ def delay_account(tx: Transaction, account_id: AccountId, *, delay_ms: int) -> N
 
 def wake_account(tx: Transaction, account_id: AccountId) -> None:
     """Make every link of an account due now, whatever it waited for."""
+    lock_of_account(tx, account_id)
     tx.execute(
         update(link)
         .where(link.c.account_id == account_id)
@@ -208,6 +216,7 @@ def wake_account(tx: Transaction, account_id: AccountId) -> None:
 
 def refresh_runnable(tx: Transaction, account_id: AccountId) -> None:
     """Bring ``is_runnable`` in line with the states of an account and its links."""
+    lock_of_account(tx, account_id)
     state = select(account.c.state).where(account.c.id == account_id).scalar_subquery()
     runs = [each.value for each in LinkState if each.runs]
     tx.execute(
@@ -231,6 +240,12 @@ _QUERY = (
     .join(account, account.c.id == link.c.account_id)
 )
 _BY_ID = _QUERY.where(link.c.id == bindparam("b_id"))
+_OF_ACCOUNT = (
+    select(link.c.id)
+    .where(link.c.account_id == bindparam("b_account_id"))
+    .order_by(link.c.id)
+    .with_for_update(key_share=True)
+)
 
 
 def link_from_row(row: Row[Any]) -> Link:
