@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import bench_idle, bench_mixed, bench_nodes, bench_quota
+from tests.bench import bench_dav_target, bench_idle, bench_mixed, bench_nodes, bench_quota
 from tests.bench.engine_world import EngineWorld, engine_world, program, providers
 from tests.bench.figures import Figure, percentile, summary
 from tests.bench.journal import Written, check_copies, latencies
@@ -100,6 +100,9 @@ def write_steadily(world: EngineWorld, size: Size) -> list[Written]:
 ROWS: dict[str, Callable[[bool], list[Figure]]] = {
     "visible": lambda is_quick: changes_visible(QUICK if is_quick else Size()),
     "graph": lambda is_quick: changes_visible(QUICK if is_quick else Size(), "graph"),
+    "caldav": lambda is_quick: bench_dav_target.visible_at_another(
+        *((4, 10.0, 2.0) if is_quick else (50, 100.0, 10.0))
+    ),
     "mixed": lambda is_quick: bench_mixed.three_providers(
         bench_mixed.QUICK if is_quick else bench_mixed.Size()
     ),

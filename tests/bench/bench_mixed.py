@@ -59,7 +59,7 @@ def three_providers(size: Size) -> list[Figure]:
             spent = cpu_s(gateway.pid) - before
         calls = lab.control("GET", f"log?after={started}")["entries"]
         seen = [(f"{call[1]} {place}", call[0], call[2]) for place, call in _by_door(calls)]
-        seen += [(f"calendar {row[0]}", row[1], row[2]) for row in there.db.read(_stored)]
+        seen += [(f"calendar {row[0]}", row[1], row[2]) for row in there.db.read(stored_at)]
         check_peace(lab)
     links = 3 * size.each
     last_ms = _last(written, seen, links)
@@ -81,7 +81,7 @@ def _connect(world: EngineWorld, lab: LabProcess, there: EngineWorld, url: str, 
         _, password = there.db.write(principals.new_app_password, login, "bench", utc_now())
         for provider in ("google", "graph"):
             lab.client(lambda client, at=provider, of=email: world.lab_account(client, at, of, calendar))
-        lab.client(lambda _, of=login, by=password: world.dav_account(url, of, by, calendar))
+        world.run(world.dav_account(url, login, password, calendar))
 
 
 def _book(world: EngineWorld, size: Size) -> list[Written]:
@@ -100,7 +100,7 @@ def _by_door(calls: list[dict[str, object]]) -> list[tuple[str, tuple[int, str, 
     return [(str(call["door"]), found) for call in calls for found in arrivals([call])]
 
 
-def _stored(tx: Transaction) -> list[tuple[int, int, float]]:
+def stored_at(tx: Transaction) -> list[tuple[int, int, float]]:
     """Return calendar, number and time of every copy at the other Calgate."""
     rows = tx.execute(
         select(calendar_object.c.calendar_id, calendar_object.c.ical, calendar_object.c.created_at_utc)

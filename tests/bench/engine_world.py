@@ -7,10 +7,11 @@ arrival by the laboratory's journal.
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -137,6 +138,10 @@ class EngineWorld:
             for calendar in calendars:
                 row = await engine.connector.dedicated_calendar(account, calendar)
                 self.link(calendar, account, row)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run one of the above where no laboratory is asked."""
+        asyncio.run(work)
 
     def prepared(self, room: Room, uid: str, title: str) -> Prepared:
         """Return an event ready to be stored, so that storing it is all that the writer's turn costs."""
