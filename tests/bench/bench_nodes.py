@@ -85,11 +85,14 @@ def two_workers(size: Size) -> list[Figure]:
             time.sleep(1.0)
             spent = sum(cpu_s(one.pid) for one in workers) - before
             world.wait_until_idle()
-        spans = _latencies(
-            written, [json.loads(line) for note in notes for line in note.read_text().splitlines()]
-        )
+        lines = [json.loads(line) for note in notes for line in note.read_text().splitlines()]
+        spans = _latencies(written, lines)
     name = f"two workers, PostgreSQL, {size.rate}/s into the log of {size.links} links"
-    detail = summary(spans) | {"workers_cores": round(spent / (written[-1][2] - written[0][2]), 2)}
+    detail = summary(spans) | {
+        "writes": len(lines),
+        "workers_cpu_ms_per_write": round(spent / len(lines) * 1000, 2),
+        "took_s": round(written[-1][2] - written[0][2], 1),
+    }
     return [
         Figure(
             name=f"{name}, p99", value=percentile(spans, 0.99), unit="ms", line=1000, at_least=False,
