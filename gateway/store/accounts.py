@@ -7,6 +7,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, update
@@ -14,15 +15,16 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from gateway.domain.link_model import Account, AccountId, AccountState
 from gateway.domain.model import PrincipalId
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema_sync import account, oauth_state, remote_calendar
 from gateway.store.sealed import Sealer
 
-_BY_ID = select(account).where(account.c.id == bindparam("b_id"))
+_BY_ID = Hot(select(account).where(account.c.id == bindparam("b_id")))
 _PURPOSE = "account"
 _PENDING = "sign-in"
 
 
-def account_from_row(row: Row[Any]) -> Account:
+def account_from_row(row: Row[Any] | SimpleNamespace) -> Account:
     """Build the account from a whole row."""
     return Account(
         id=AccountId(row.id),
@@ -58,8 +60,9 @@ def open_state(sealer: Sealer, found: Account) -> bytes:
 
 def get(tx: Transaction, account_id: AccountId) -> Account | None:
     """Return an account, or None."""
-    row = tx.execute(_BY_ID, {"b_id": account_id}).one_or_none()
-    return account_from_row(row) if row is not None else None
+    for cells in _BY_ID.cells(tx, b_id=account_id):
+        return account_from_row(SimpleNamespace(**cells))
+    return None
 
 
 def by_subject(tx: Transaction, provider: str, subject: str) -> Account | None:

@@ -39,7 +39,7 @@ class Hot:
 
     def __init__(
         self,
-        statement: Select[Any] | TextClause | UpdateBase,
+        statement: Select[*tuple[Any, ...]] | TextClause | UpdateBase,
         columns: Sequence[str] | None = None,
     ) -> None:
         self._statement = statement

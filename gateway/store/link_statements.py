@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, bindparam, case, literal_column, null, select, text, update
 
+from gateway.store.hot import Hot
 from gateway.store.schema_sync import link, mapping, parked_object, sync_plan
 
 CLOCK = {
@@ -80,7 +81,7 @@ FINISH = {
     for each in _BOTH
 }
 _HELD = select(link.c.id).where(link.c.id == bindparam("b_id"), link.c.token == bindparam("b_token"))
-HOLDS = {True: _HELD.with_for_update(), False: _HELD}
+HOLDS = {True: Hot(_HELD.with_for_update()), False: Hot(_HELD)}
 # What a run has to look at and what it may pass over, beside the clock, in one statement.
 _MAPPED = select(mapping.c.id).where(mapping.c.link_id == bindparam("b_id"), mapping.c.is_dirty)
 _PARKED = select(parked_object.c.ref).where(parked_object.c.link_id == bindparam("b_id"))
@@ -88,19 +89,22 @@ _PLANNED = select(sync_plan.c.id).where(
     sync_plan.c.link_id == bindparam("b_id"), sync_plan.c.state == "approved"
 )
 SIGNS = {
-    each: select(
-        literal_column(CLOCK[each], BigInteger).label("now_ms"),
-        _MAPPED.exists().label("has_dirty"),
-        _PARKED.exists().label("has_parked"),
-        _PLANNED.exists().label("has_plan"),
+    each: Hot(
+        select(
+            literal_column(CLOCK[each], BigInteger).label("now_ms"),
+            _MAPPED.exists().label("has_dirty"),
+            _PARKED.exists().label("has_parked"),
+            _PLANNED.exists().label("has_plan"),
+        )
     )
     for each in _BOTH
 }
 # Whether one can be claimed now; else when the first may be: of those that are due the waits count.
-ANY_DUE = {each: text(f"SELECT 1 FROM link WHERE {_ready(CLOCK[each])} LIMIT 1") for each in _BOTH}  # noqa: S608 - constants
+ANY_DUE = {each: Hot(text(f"SELECT 1 FROM link WHERE {_ready(CLOCK[each])} LIMIT 1")) for each in _BOTH}  # noqa: S608 - constants
 NEXT_DUE = {
-    each: text(
-        f"""
+    each: Hot(
+        text(
+            f"""
         SELECT min(at) - {CLOCK[each]} FROM (
             SELECT min(due_at) AS at FROM link WHERE is_runnable AND due_at > {CLOCK[each]}
             UNION ALL
@@ -108,6 +112,7 @@ NEXT_DUE = {
             FROM link WHERE is_runnable AND due_at <= {CLOCK[each]}
         ) d
         """  # noqa: S608 - constants
+        )
     )
     for each in _BOTH
 }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, insert, select, text, update
@@ -26,6 +27,7 @@ from gateway.domain.link_model import (
 from gateway.domain.model import CalendarId
 from gateway.store import link_statements as statements
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema import calendar, resource
 from gateway.store.schema_sync import account, link, remote_calendar
 
@@ -58,12 +60,12 @@ class Signs:
 
 def signs(tx: Transaction, link_id: LinkId) -> Signs:
     """Return what a run of a link has to look at."""
-    row = tx.execute(statements.SIGNS[tx.is_postgresql], {"b_id": link_id}).one()
+    ((now_ms, has_dirty, has_parked, has_plan),) = statements.SIGNS[tx.is_postgresql].rows(tx, b_id=link_id)
     return Signs(
-        now_ms=row.now_ms,
-        has_dirty=bool(row.has_dirty),
-        has_parked=bool(row.has_parked),
-        has_plan=bool(row.has_plan),
+        now_ms=int(now_ms),
+        has_dirty=bool(has_dirty),
+        has_parked=bool(has_parked),
+        has_plan=bool(has_plan),
     )
 
 
@@ -134,7 +136,7 @@ def finish(tx: Transaction, held: Claim, *, next_ms: int | None, values: Mapping
 def holds(tx: Transaction, held: Claim) -> bool:
     """Return whether the lease is still ours; PostgreSQL keeps it so until the transaction ends."""
     query = statements.HOLDS[tx.is_postgresql]
-    return tx.execute(query, {"b_id": held.link_id, "b_token": held.token}).first() is not None
+    return query.one(tx, b_id=held.link_id, b_token=held.token) is not None
 
 
 def change_held(tx: Transaction, held: Claim, values: Mapping[str, Any]) -> bool:
@@ -177,9 +179,9 @@ def sweep(tx: Transaction) -> int:
 
 def next_due_ms(tx: Transaction) -> int | None:
     """Return how many milliseconds remain until a link can be claimed; 0 for now, None for never."""
-    if tx.execute(statements.ANY_DUE[tx.is_postgresql]).first() is not None:
+    if statements.ANY_DUE[tx.is_postgresql].one(tx) is not None:
         return 0
-    due = tx.execute(statements.NEXT_DUE[tx.is_postgresql]).scalar()
+    ((due,),) = statements.NEXT_DUE[tx.is_postgresql].rows(tx)
     return None if due is None else max(1, int(due))
 
 
@@ -239,7 +241,7 @@ _QUERY = (
     .join(remote_calendar, remote_calendar.c.id == link.c.remote_calendar_id)
     .join(account, account.c.id == link.c.account_id)
 )
-_BY_ID = _QUERY.where(link.c.id == bindparam("b_id"))
+_BY_ID = Hot(_QUERY.where(link.c.id == bindparam("b_id")))
 _OF_ACCOUNT = (
     select(link.c.id)
     .where(link.c.account_id == bindparam("b_account_id"))
@@ -248,7 +250,7 @@ _OF_ACCOUNT = (
 )
 
 
-def link_from_row(row: Row[Any]) -> Link:
+def link_from_row(row: Row[Any] | SimpleNamespace) -> Link:
     """Build the link from a row of this module's query."""
     return Link(
         id=LinkId(row.id),
@@ -286,8 +288,9 @@ def link_from_row(row: Row[Any]) -> Link:
 
 def get(tx: Transaction, link_id: LinkId) -> Link | None:
     """Return a link, or None."""
-    row = tx.execute(_BY_ID, {"b_id": link_id}).one_or_none()
-    return link_from_row(row) if row is not None else None
+    for cells in _BY_ID.cells(tx, b_id=link_id):
+        return link_from_row(SimpleNamespace(**cells))
+    return None
 
 
 def by_uuid(tx: Transaction, prefix: str) -> list[Link]:

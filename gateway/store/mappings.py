@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as Dict
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, insert, null, select, update
 
 from gateway.domain.link_model import Link, LinkId, Mapping
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema_sync import link, mapping
 
 _BATCH = 500
 _OF_LINK = select(mapping).where(mapping.c.link_id == bindparam("link_id"))
 _BY_UIDS = _OF_LINK.where(mapping.c.uid.in_(bindparam("wanted", expanding=True)))
+_BY_UID = Hot(_OF_LINK.where(mapping.c.uid == bindparam("uid")))
 _BY_REMOTE_IDS = _OF_LINK.where(mapping.c.remote_id.in_(bindparam("wanted", expanding=True)))
-_HAS_DIRTY = (
+_HAS_DIRTY = Hot(
     select(mapping.c.id).where(mapping.c.link_id == bindparam("link_id"), mapping.c.is_dirty).limit(1)
 )
 _UPDATE = update(mapping).where(
@@ -41,7 +44,7 @@ _FREE_REMOTE_ID = (
 )
 
 
-def mapping_from_row(row: Row[Any]) -> Mapping:
+def mapping_from_row(row: Row[Any] | SimpleNamespace) -> Mapping:
     """Build the mapping from a whole row."""
     sent = bytes(row.sent)
     return Mapping(
@@ -64,7 +67,11 @@ def mapping_from_row(row: Row[Any]) -> Mapping:
 
 def by_uids(tx: Transaction, link_id: LinkId, uids: Iterable[str]) -> dict[str, Mapping]:
     """Return mappings by UID."""
-    return {one.uid: one for one in _many(tx, link_id, _BY_UIDS, uids)}
+    wanted = list(dict.fromkeys(uids))
+    if len(wanted) == 1:
+        found = _BY_UID.cells(tx, link_id=link_id, uid=wanted[0])
+        return {cells["uid"]: mapping_from_row(SimpleNamespace(**cells)) for cells in found}
+    return {one.uid: one for one in _many(tx, link_id, _BY_UIDS, wanted)}
 
 
 def by_remote_ids(tx: Transaction, link_id: LinkId, remote_ids: Iterable[str]) -> dict[str, Mapping]:
@@ -83,7 +90,7 @@ def dirty(tx: Transaction, link_id: LinkId, *, limit: int, after_uid: str = "") 
 
 def has_dirty(tx: Transaction, link_id: LinkId) -> bool:
     """Return whether anything must be sent again."""
-    return tx.execute(_HAS_DIRTY, {"link_id": link_id}).first() is not None
+    return _HAS_DIRTY.one(tx, link_id=link_id) is not None
 
 
 def page(tx: Transaction, link_id: LinkId, *, after_id: int = 0, limit: int = _BATCH) -> list[Mapping]:

@@ -117,7 +117,11 @@ def by_hrefs(tx: Transaction, calendar_id: CalendarId, hrefs: Iterable[str]) -> 
 
 def by_uids(tx: Transaction, calendar_id: CalendarId, uids: Iterable[str]) -> Iterator[CalendarObject]:
     """Yield the objects that are there, in no particular order."""
-    yield from _many(tx, calendar_id, "uid", uids)
+    wanted = list(dict.fromkeys(uids))
+    if len(wanted) == 1:
+        yield from map(object_from_cells, _BY_UID.cells(tx, calendar_id=calendar_id, uid=wanted[0]))
+        return
+    yield from _many(tx, calendar_id, "uid", wanted)
 
 
 def by_ids(tx: Transaction, calendar_id: CalendarId, ids: Iterable[int]) -> Iterator[CalendarObject]:

@@ -14,13 +14,14 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from gateway.domain.link_model import LinkId
 from gateway.store.database import Transaction
+from gateway.store.hot import Hot
 from gateway.store.schema_sync import link_log, parked_object, sync_plan, sync_run
 
 HERE, THERE = "here", "there"
 UNDOABLE = (
     "create", "update", "delete", "take-new", "take-change", "take-delete", "revive", "put-back", "take-back",
 )  # fmt: skip
-_BEGIN_RUN = insert(sync_run).returning(sync_run.c.id)
+_BEGIN_RUN = Hot(insert(sync_run).returning(sync_run.c.id), ("link_id", "cause", "started_at_utc", "counts"))
 _END_RUN = update(sync_run).where(sync_run.c.id == bindparam("b_id"))
 _APPEND = insert(link_log)
 _PARKED = select(parked_object).where(parked_object.c.link_id == bindparam("link_id"))
@@ -34,9 +35,8 @@ _NEWEST_PLAN = (
 
 def begin_run(tx: Transaction, link_id: LinkId, *, cause: str, now: datetime) -> int:
     """Note that a run began; return its id."""
-    values = {"link_id": link_id, "cause": cause, "started_at_utc": now, "counts": {}}
-    run_id: int = tx.execute(_BEGIN_RUN, values).scalar_one()
-    return run_id
+    ((run_id,),) = _BEGIN_RUN.rows(tx, link_id=link_id, cause=cause, started_at_utc=now, counts={})
+    return int(run_id)
 
 
 def end_run(tx: Transaction, run_id: int, *, outcome: str, counts: Mapping[str, int], now: datetime) -> None:
