@@ -272,7 +272,8 @@ def main() -> int:
     machine = probe() | {"python": platform.python_version(), "release": _release(), "seed": SEED}
     with tempfile.TemporaryDirectory() as directory:
         figures = Bench(Path(directory), size, say).run()
-    figures += bench_engine.measure(say, is_quick=chosen.quick)
+    if not chosen.quick:  # its small sizes are measured by ``python -m tests.bench.bench_engine --quick``
+        figures += bench_engine.measure(say)
     caldav_size = bench_caldav.QUICK if chosen.quick else bench_caldav.Size()
     figures += bench_caldav.measure(caldav_size, say, is_postgresql=chosen.postgresql)
     print(f"machine: {json.dumps(machine)}")

@@ -112,17 +112,12 @@ ROWS: dict[str, Callable[[bool], list[Figure]]] = {
 }
 
 
-QUICK_ROWS = ("visible", "nodes")  # the others run by ``--only`` or at full size
-
-
-def measure(say: Callable[[str], None], *, is_quick: bool) -> list[Figure]:
-    """Measure every row."""
+def measure(say: Callable[[str], None]) -> list[Figure]:
+    """Measure every row at its full size."""
     figures = []
     for name, row in ROWS.items():
-        if is_quick and name not in QUICK_ROWS:
-            continue
         say(f"engine: {name}")
-        figures += row(is_quick)
+        figures += row(False)
     return figures
 
 
