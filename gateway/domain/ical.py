@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from icalendar.cal.component import Component
+from icalendar.prop import vBroken
 
 from gateway.domain.errors import InvalidCalendarData, InvalidCalendarObject, TooLarge, UnsupportedComponent
 from gateway.domain.ical_import import ImportEntry, ImportFile, split_import
@@ -162,7 +163,7 @@ def object_of(calendar: Component, data: bytes) -> ParsedObject:
 
 
 def _categories(value: Any) -> Sequence[Any]:
-    return getattr(value, "cats", ())
+    return () if isinstance(value, vBroken) else getattr(value, "cats", ())
 
 
 def _classification(component: Component) -> Classification:

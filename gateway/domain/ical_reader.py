@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +20,7 @@ from icalendar.cal.component_factory import ComponentFactory
 from icalendar.parser import Contentline, Parameters
 from icalendar.parser.ical.component import ComponentIcalParser
 from icalendar.parser.property import unescape_backslash
-from icalendar.prop import TypesFactory
+from icalendar.prop import TypesFactory, vRecur
 
 from gateway.domain.errors import InvalidCalendarData
 
@@ -47,6 +48,11 @@ ESSENTIAL = frozenset(
     }
 )
 _LISTS = frozenset({"RDATE", "EXDATE"})
+_MOMENTS = frozenset({"DTSTART", "DTEND", "DUE", "RECURRENCE-ID"})
+_RULES = frozenset({"RRULE", "EXRULE"})
+_OFFSETS = frozenset({"TZOFFSETFROM", "TZOFFSETTO"})
+# What icalendar's types raise on values of another type than they expect.
+_UNREADABLE = (ValueError, TypeError, OverflowError, AttributeError, LookupError)
 _MAY_BE_EMPTY = frozenset({"RDATE", "EXDATE", "RRULE", "EXRULE", "DURATION"})
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[^\"\\^;:,]*)*):(.*)", re.DOTALL)
@@ -218,7 +224,9 @@ class _Reader(ComponentIcalParser):
         if name in _LISTS and raw.count(",") > MAX_VALUES:
             raise InvalidCalendarData("too many values", line=self._line_number, property_name=name)
         if name == "CATEGORIES":
-            self.handle_categories(params or Parameters(), raw, _content_line(line))
+            listed = Parameters() if params is None else params
+            listed.pop("VALUE", None)  # they are texts, whatever it says
+            self.handle_categories(listed, raw, _content_line(line))
             return
         value_param = params.get("VALUE") if params is not None else None
         factory = _value_type(name, value_param.upper() if isinstance(value_param, str) else None)
@@ -236,7 +244,9 @@ class _Reader(ComponentIcalParser):
             value = _DATE_IN_UTC.sub(r"\1", value)
         try:
             parsed = factory(factory.from_ical(value.strip() if name in ESSENTIAL else value))
-        except (ValueError, TypeError, OverflowError) as error:
+            if name in ESSENTIAL and not _fits(name, parsed):
+                raise TypeError(name)
+        except _UNREADABLE as error:
             if name in ESSENTIAL:
                 raise InvalidCalendarData(
                     "the value cannot be read", line=self._line_number, property_name=name
@@ -266,6 +276,21 @@ class _Reader(ComponentIcalParser):
         )
         self._stack[-1].errors.append((name, "the value cannot be read"))
         _put(self._stack[-1], name, broken)
+
+
+def _fits(name: str, parsed: Any) -> bool:
+    """Return whether a value is of a type that the property can have: VALUE may name any."""
+    if name in _MOMENTS:
+        return isinstance(parsed.dt, date)
+    if name in _LISTS:
+        return all(isinstance(item.dt, date | tuple) for item in parsed.dts)
+    if name == "DURATION":
+        return isinstance(parsed.dt, timedelta)
+    if name in _RULES:
+        return isinstance(parsed, vRecur)
+    if name in _OFFSETS:
+        return isinstance(parsed.td, timedelta)
+    return isinstance(parsed, str)
 
 
 def _put(component: Component, name: str, value: Any) -> None:

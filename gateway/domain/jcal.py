@@ -29,13 +29,23 @@ def to_jcal(ical: bytes) -> bytes:
     return json.dumps(tree, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+def _property(name: str, item: Any) -> list[Any]:  # Any: icalendar's value types, and JSON
+    try:
+        found: list[Any] = item.to_jcal(name)
+        json.dumps(found)
+    except (ValueError, TypeError, AttributeError, LookupError):
+        # A value that is none of its type is kept as it is (RFC 7265 §5.1).
+        return [name, {}, "unknown", str(item)]
+    return found
+
+
 def _node(component: Component, lines: LineComponent) -> list[Any]:  # Any: JSON
     properties: list[Any] = []
     for name, value in component.items():
         items = value if isinstance(value, list) else [value]
         written = list(lines.every(str(name).upper()))
         for place, item in enumerate(items):
-            found = item.to_jcal(str(name).lower())
+            found = _property(str(name).lower(), item)
             if found[2] == "duration" and len(written) == len(items):
                 # PT24H is no P1D where the clock is changed (RFC 5545 §3.3.6), and icalendar makes it one.
                 found[3] = split(written[place])[1].strip()
