@@ -67,7 +67,7 @@ BAD: dict[str, tuple[bytes, type[InvalidInput], int | None, str | None]] = {
     "broken DTSTART": (event("DTSTART:tomorrow"), InvalidCalendarData, 6, "DTSTART"),
     "impossible date": (event("DTSTART:20260230T100000Z"), InvalidCalendarData, 6, "DTSTART"),
     "DTSTART twice": (event(START, START), InvalidCalendarObject, 6, "DTSTART"),
-    "DTSTART is a duration": (event("DTSTART:P1D"), InvalidCalendarObject, 6, "DTSTART"),
+    "DTSTART is a duration": (event("DTSTART:P1D"), InvalidCalendarData, 6, "DTSTART"),
     "DTEND before DTSTART": (event(START, "DTEND:20260101T090000Z"), InvalidCalendarObject, 7, "DTEND"),
     "DTEND before DTSTART in zones": (
         event("DTSTART;TZID=America/New_York:20260101T100000", "DTEND;TZID=Europe/Berlin:20260101T110000"),
