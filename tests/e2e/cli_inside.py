@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
+from gateway.services import principals, startup
+from gateway.settings import Settings
+from gateway.sync.engine import open_engine
 from tests.conftest import Cli
+from tests.contract.lab.lab_client import ADA, REDIRECT, LabClient, _query
 
 
 async def run(cli: Cli, *arguments: str, fails: bool = False) -> Any:
@@ -20,3 +25,24 @@ async def run(cli: Cli, *arguments: str, fails: bool = False) -> Any:
     )
     assert (ended.exit_code != 0) is fails, ended.output
     return json.loads(ended.stdout)
+
+
+async def connect(cli: Cli, lab: LabClient, account: str = ADA) -> Any:
+    """Connect a person's account through the consent page, as `account connect` does, without its process."""
+    settings = Settings(data=cli.data)
+    db = startup.open_database(settings)
+    try:
+        sealer = startup.ready_database(db, settings, now=datetime.now(UTC))
+        engine = open_engine(db, settings, sealer, clock=lambda: datetime.now(UTC), environ=cli.environment)
+        async with engine as opened:
+            challenge = await opened.connector.begin(
+                "google",
+                principal_id=db.read(principals.get, "ada").id,
+                redirect_uri=REDIRECT,
+                accepts_terms=True,
+            )
+            back = await lab.approve(challenge.url or "", account=account)
+            made = await opened.connector.complete(_query(back), actor="test")
+        return {"id": made.uuid}
+    finally:
+        db.close()

@@ -13,10 +13,10 @@ import pytest
 from gateway.lab.app import make_lab
 from tests.conftest import Cli
 from tests.contract.lab.lab_client import ADA, LabClient
-from tests.e2e.cli_inside import run
+from tests.e2e.cli_inside import connect, run
 from tests.e2e.google_world import environ
 from tests.e2e.test_google_sync import event
-from tests.e2e.test_link_cli import connect, live
+from tests.e2e.test_link_cli import live
 
 
 @pytest.fixture

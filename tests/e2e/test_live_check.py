@@ -22,10 +22,9 @@ from gateway.sync.live_check import PREFIX, LiveCheck
 from tests.conftest import Cli
 from tests.contract.lab.lab_client import ADA, LabClient
 from tests.e2e.caldav_world import caldav_world
-from tests.e2e.cli_inside import run
+from tests.e2e.cli_inside import connect, run
 from tests.e2e.google_world import GoogleWorld, environ, google_world
 from tests.e2e.graph_world import graph_world
-from tests.e2e.test_link_cli import connect
 from tests.e2e.test_link_life import lab
 
 __all__ = ["lab"]

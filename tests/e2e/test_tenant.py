@@ -25,12 +25,12 @@ from tests.contract.lab.graph_client import ADA as MS_ADA
 from tests.contract.lab.graph_client import BEN as MS_BEN
 from tests.contract.lab.graph_client import CLIENT_ID
 from tests.contract.lab.lab_client import ADA, BEN, FULL, LabClient
-from tests.e2e.cli_inside import run
+from tests.e2e.cli_inside import connect, run
 from tests.e2e.google_world import environ
 from tests.e2e.graph_world import graph_world
 from tests.e2e.office import event as office_event
 from tests.e2e.test_google_sync import event
-from tests.e2e.test_link_cli import connect, live
+from tests.e2e.test_link_cli import live
 from tests.e2e.test_link_life import lab, put
 
 __all__ = ["lab"]
