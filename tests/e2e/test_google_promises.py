@@ -22,6 +22,8 @@ from tests.e2e.office import SOAK, SOON, event, series
 
 IDLE_RUNS = 50
 MANY = 10_000 if SOAK else 120
+# Of the inserts, by each of four kinds; every refusal costs a listing of all.
+REFUSED = 0.001 if SOAK else 0.01
 
 
 @pytest.fixture
@@ -310,7 +312,7 @@ async def test_pain_33_a_first_sync_under_quota_arrives_whole_and_starves_nobody
     kinds = ("403_rateLimitExceeded", "429_seconds", "403_userRateLimitExceeded", "429_date")
     await world.lab.control(
         "POST", "storms", seed=1, account=ADA, operation="calendar.events.insert",
-        rates=dict.fromkeys(kinds, 0.01), params={kind: {"retry_after_s": 7} for kind in kinds},
+        rates=dict.fromkeys(kinds, REFUSED), params={kind: {"retry_after_s": 7} for kind in kinds},
     )  # fmt: skip
     done: list[int] = []
     waited = 0
@@ -330,7 +332,7 @@ async def test_pain_33_a_first_sync_under_quota_arrives_whole_and_starves_nobody
     assert len(world.mappings(link.id)) == MANY
     assert done[0] < done[-1]
     assert waited > 0
-    assert sum((await world.lab.fired()).values()) >= MANY // 50
+    assert sum((await world.lab.fired()).values()) >= 2
     # Each refused insert was repeated once: nothing was sent twice.
     (inserts,) = await world.counts("insert")
     refused = sum((await world.lab.fired()).values())
