@@ -94,6 +94,9 @@ class CaldavBench:
             {"CALGATE_DATABASE_URL": database_url, "CALGATE_SECRET_KEYS": new_key()} if database_url else {}
         )
         self.cli = Cli(directory / "data", {key: value for key, value in given.items() if value})
+        if database_url:
+            migrated = self.cli("migrate")
+            assert migrated.code == 0, migrated.stderr
         self.cli.json("person", "add", "ann")
         for slug in ("cal", "large"):
             self.cli.json("resource", "add", slug, "--kind", "person")
