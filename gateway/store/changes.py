@@ -53,6 +53,9 @@ _SINCE_ALL = (
     .where(change.c.seq == _newest_of_href())
     .order_by(change.c.seq)
 )
+_PRUNE = delete(change).where(
+    change.c.calendar_id == bindparam("calendar_id"), change.c.seq < _newest_of_href()
+)
 _COUNT_DELETED = (
     select(func.count())
     .select_from(change)
@@ -160,7 +163,7 @@ def prune(tx: Transaction, calendar_id: CalendarId, *, before: datetime) -> int:
     Lines superseded by a newer one of the same href go, and tombstones older than ``before``; the
     number of the youngest tombstone dropped is the new floor.
     """
-    tx.execute(delete(change).where(change.c.calendar_id == calendar_id, change.c.seq < _newest_of_href()))
+    tx.execute(_PRUNE, {"calendar_id": calendar_id})
     old = and_(change.c.calendar_id == calendar_id, change.c.op == "delete", change.c.at_utc < before)
     floor = tx.execute(select(func.max(change.c.seq)).where(old)).scalar()
     if floor is None:

@@ -8,12 +8,15 @@ import pytest
 
 from gateway.store import changes, objects, occurrences
 from gateway.store.database import Database
+from gateway.store.hot import Hot
 
 BINDS = {"calendar_id": 1, "href": "a", "uid": "b", "now": "2026-01-01 00:00:00.000000"}
 BINDS |= {"windows": "[[1, 2]]", "longest": 60, "except_object": 0, "start": 1, "end": 2, "low": 0}
 
 
 def plan(db: Database, statement: Any) -> list[str]:
+    if isinstance(statement, Hot):
+        statement = statement._statement
     compiled = statement.compile(db.engine)
     values = tuple(BINDS.get(name, compiled.params[name]) for name in compiled.positiontup)
     with db.transaction(write=False) as tx:
@@ -29,10 +32,12 @@ def plan(db: Database, statement: Any) -> list[str]:
         (objects._BY_HREF, {"(calendar_id=? AND href=?)"}),
         (objects._BY_UID, {"(calendar_id=? AND uid=?)"}),
         (changes._NEWEST, {"(calendar_id=? AND seq=?)", "(calendar_id=? AND href=?)"}),
+        # Pruning once looked for a newer line from each line to the end of the log: minutes at 100,000.
+        (changes._PRUNE, {"(calendar_id=?)", "(calendar_id=? AND href=?)"}),
         (occurrences._BLOCKING_SQLITE, {"(calendar_id=? AND start_ts>? AND start_ts<?)"}),
         (occurrences._IN_WINDOW, {"(calendar_id=? AND start_ts>? AND start_ts<?)"}),
     ],
-    ids=["met", "expired", "href", "uid", "newest change", "blocking", "in window"],
+    ids=["met", "expired", "href", "uid", "newest change", "prune", "blocking", "in window"],
 )
 def test_no_statement_of_a_write_walks_a_whole_calendar(
     sqlite_db: Database, statement: Any, steps: set[str]
