@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
+from unittest import mock
 
 from typer.testing import CliRunner
 
@@ -19,10 +20,13 @@ from tests.contract.lab.lab_client import ADA, REDIRECT, LabClient, _query
 
 async def run(cli: Cli, *arguments: str, fails: bool = False) -> Any:
     """Run a command and return what it printed as JSON; ``fails``: it must end with an error."""
+    # Logging is of the whole process: a command would set it up for every test that comes after it.
+    quiet = mock.patch("gateway.logs.configure")
     environment: dict[str, str | None] = {"CALGATE_DATA": str(cli.data), **cli.environment}
-    ended = await asyncio.to_thread(
-        CliRunner().invoke, app, [*arguments, "--json"], env=environment, catch_exceptions=False
-    )
+    with quiet:
+        ended = await asyncio.to_thread(
+            CliRunner().invoke, app, [*arguments, "--json"], env=environment, catch_exceptions=False
+        )
     assert (ended.exit_code != 0) is fails, ended.output
     return json.loads(ended.stdout)
 

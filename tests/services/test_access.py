@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from gateway.domain.model import Level, PrincipalId, Resource, ResourceId, ResourceKind, Window
 from gateway.services import Database, Transaction, access, grants, groups, principals, resources
 from gateway.services.access import HomeEntry, home_slugs
+from tests.statements import statements
 
 
 class World:
@@ -159,36 +159,22 @@ class TestCost:
         for number in range(30):
             world.resource(f"room-{number}", department="all")
         world.grant(Level.READ, login="ann", department="all")
-        counted: list[str] = []
-
-        def count(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            if statement.lstrip().startswith("SELECT"):
-                counted.append(statement)
-
-        with world.db.transaction(write=False) as tx:
+        with world.db.transaction(write=False) as tx, statements(world.db) as counted:
             ann = principals.get(tx, "ann")
-            event.listen(world.db.engine, "before_cursor_execute", count)
-            try:
-                assert len(access.home(tx, ann, face="caldav")) == 30
-                assert len(counted) == 2
-                counted.clear()
-                assert access.resolve(tx, ann, "room-7", face="caldav") is not None
-                assert len(counted) == 2
-            finally:
-                event.remove(world.db.engine, "before_cursor_execute", count)
+            counted.clear()
+            assert len(access.home(tx, ann, face="caldav")) == 30
+            assert len(counted) == 2
+            counted.clear()
+            assert access.resolve(tx, ann, "room-7", face="caldav") is not None
+            assert len(counted) == 2
 
     def test_resolve_uses_indexes_only(self, sqlite_db: Database) -> None:
-        statements: list[tuple[str, Any]] = []
-
-        def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-            statements.append((statement, parameters))
-
         with sqlite_db.transaction(write=True) as tx:
             ann = principals.add(tx, "ann", now=datetime.fromisoformat("2026-01-01T00:00:00+00:00"))
-            event.listen(sqlite_db.engine, "before_cursor_execute", note)
-            access.resolve(tx, ann, "blue--0123abcd", face="caldav")
-            event.remove(sqlite_db.engine, "before_cursor_execute", note)
-            for statement, parameters in statements:
+            with statements(sqlite_db) as found:
+                access.resolve(tx, ann, "blue--0123abcd", face="caldav")
+            assert found
+            for statement, parameters in found:
                 plan = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 assert not [row for row in plan if "SCAN resource" in str(row[3])]
 

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from gateway.domain.errors import AlreadyExists, InvalidInput, InvalidName, NotFound, PreconditionFailed
 from gateway.domain.model import ConflictPolicy, Level, Resource, ResourceKind, Window
@@ -15,6 +14,7 @@ from gateway.services import Database, Transaction, departments, grants, groups,
 from gateway.services.limits import Limits
 from gateway.store import audit
 from gateway.store import calendars as calendar_store
+from tests.statements import statements
 
 
 @pytest.fixture
@@ -158,15 +158,8 @@ class TestAppPasswords:
     def test_looking_it_up_is_one_statement(self, db: Database, add: Any, now: datetime) -> None:
         add("ann")
         _number, secret = db.write(principals.new_app_password, "ann", "phone", now)
-        with db.transaction(write=False) as tx:
-            counted: list[str] = []
-
-            def count(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-                counted.append(statement)
-
-            event.listen(db.engine, "before_cursor_execute", count)
+        with db.transaction(write=False) as tx, statements(db) as counted:
             principals.find_by_app_password(tx, secret)
-            event.remove(db.engine, "before_cursor_execute", count)
         assert len(counted) == 1
 
     def test_its_use_is_noted_once_an_hour(self, db: Database, add: Any, now: datetime) -> None:

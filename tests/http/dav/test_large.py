@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event as sql_event
 
 from gateway.services import access, objects, principals
 from gateway.services.limits import Limits
@@ -18,22 +15,9 @@ from gateway.services.objects import Origin
 from gateway.services.prepare import prepare
 from plugins.radicale import put
 from tests.dav_world import make_event
+from tests.statements import statements
 
 FREE = "/dav/{}/free/"
-
-
-@contextmanager
-def statements(db: Any) -> Iterator[list[str]]:
-    found: list[str] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        found.append(statement)
-
-    sql_event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield found
-    finally:
-        sql_event.remove(db.engine, "before_cursor_execute", note)
 
 
 def fill(world: Any, first: int, count: int) -> None:
