@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from unittest import mock
 
+import structlog
 from typer.testing import CliRunner
 
 from gateway.cli.main import app
@@ -18,12 +21,26 @@ from tests.conftest import Cli
 from tests.contract.lab.lab_client import ADA, REDIRECT, LabClient, _query
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop logs: a command would set logging up for this whole process and every test that comes after it."""
+
+    def drop(*_: Any) -> Any:
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[drop], cache_logger_on_first_use=False)
+    try:
+        with mock.patch("gateway.logs.configure"):
+            yield
+    finally:
+        structlog.configure(**before)
+
+
 async def run(cli: Cli, *arguments: str, fails: bool = False) -> Any:
     """Run a command and return what it printed as JSON; ``fails``: it must end with an error."""
-    # Logging is of the whole process: a command would set it up for every test that comes after it.
-    quiet = mock.patch("gateway.logs.configure")
     environment: dict[str, str | None] = {"CALGATE_DATA": str(cli.data), **cli.environment}
-    with quiet:
+    with _quiet():
         ended = await asyncio.to_thread(
             CliRunner().invoke, app, [*arguments, "--json"], env=environment, catch_exceptions=False
         )

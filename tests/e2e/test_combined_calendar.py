@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from tests.conftest import Cli
 from tests.contract.lab.lab_client import LabClient
+from tests.e2e.cli_inside import connect, run
 from tests.e2e.google_world import environ
 from tests.e2e.office import event
-from tests.e2e.test_link_cli import connect, lab, live, run
-from tests.servers import Server
+from tests.e2e.test_link_cli import lab, live
 
 __all__ = ["lab"]  # the fixture
 
@@ -20,11 +19,7 @@ async def test_resources_share_one_calendar_and_inherit_settings(tmp_path: Path,
     await run(cli, "person", "add", "ada")
     for name in ("room", "annex"):
         await run(cli, "resource", "add", name, "--kind", "room", "--name", name.title())
-    server = await asyncio.to_thread(Server(cli.variables()).start)
-    try:
-        account = await connect(cli, lab)
-    finally:
-        await asyncio.to_thread(server.stop)
+    account = await connect(cli, lab)
     await run(cli, "link", "defaults", "back_link=no")
     made = [await run(cli, "link", "add", name, account["id"], "--combined") for name in ("room", "annex")]
     assert made[0]["calendar_id"] == made[1]["calendar_id"]
