@@ -59,7 +59,8 @@ class WaysIn:
         if lab is not None:
             yield f"  Google, simulated:        {lab}/lab/"
             yield f"  Microsoft, simulated:     {lab}/lab/"
-            yield f"      connect it:  calgate account connect google --person {self.login} --accept-terms"
+            yield f"      connect one: calgate account connect google --person {self.login} --accept-terms"
+            yield "                   (graph in the place of google is Microsoft)"
             yield f"      and copy:    calgate link add {self.slug} ACCOUNT"
         yield ""
 
