@@ -14,7 +14,8 @@ from gateway.domain.ical import parse_object
 from gateway.domain.ical_reader import text_of
 from gateway.domain.link_model import Account, Direction, Link, LinkId
 from gateway.domain.model import Calendar, Classification, ResourceKind, Window
-from gateway.domain.recurrence import busy_of, iter_instances
+from gateway.domain.recurrence import iter_instances
+from gateway.domain.recurrence_faces import busy_of
 from gateway.providers.contract import Use
 from gateway.providers.registry import Registry
 from gateway.services import links, objects, principals, resources

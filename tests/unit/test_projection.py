@@ -16,7 +16,7 @@ from gateway.domain.feed import FeedHead, FeedObject, render_feed
 from gateway.domain.ical import parse_object
 from gateway.domain.model import Busy, FeedLevel, Window
 from gateway.domain.projection import FIELD_PROPERTIES, Stamp, View, busy_object, busy_of_words, project
-from gateway.domain.recurrence import busy_of
+from gateway.domain.recurrence_faces import busy_of
 from gateway.domain.zone_book import ZoneBook
 from tests.feed_world import event
 

@@ -14,7 +14,7 @@ from icalendar.prop import vBroken
 from gateway.domain.ical import ParsedObject
 from gateway.domain.ical_reader import text_of, values_of
 from gateway.domain.model import Busy, Classification
-from gateway.domain.recurrence import busy_of
+from gateway.domain.recurrence_faces import busy_of
 from gateway.domain.rrule import Rule, read_rule
 from gateway.domain.timezone import to_instant, to_wall_clock
 from gateway.providers.errors import Rejected
