@@ -31,7 +31,7 @@ from gateway.store import links as link_store
 from gateway.store.database import Database, sqlite_url
 from gateway.store.sealed import Sealer, new_key
 from tests.e2e.hooks import hooks
-from tests.e2e.office import SOON, Office, event, open_engine, series
+from tests.e2e.office import SOAK, SOON, Office, event, open_engine, series
 from tests.e2e.provider_world import Fault, ProviderWorld
 
 UIDS = st.sampled_from(["a", "b", "c", "d"])
@@ -39,6 +39,8 @@ TITLES = st.sampled_from(["Visit", "Interview", "Lunch", "Review"])
 FOREIGN = ("Foreign", "Somebody else's")  # the second is what the laboratories' twins are called
 TURNS = 200  # a run that needs more turns than this runs for ever
 ROUNDS = 4  # of one storm, with every wait over in between
+# How many faults are dealt to one machine: what an earlier one hides from a later one, a fresh machine shows.
+HANDS = (12, 3, 1, 1)
 
 
 @dataclass
@@ -256,6 +258,10 @@ class Storm(RuleBasedStateMachine):
             self.office.delete(self.calendar, "gone")
         else:
             self.office.put(self.calendar, "gone", event("gone", "Gone", days=3))
+        # "gone" comes back under its old name there, so only a name never used before is surely inserted.
+        self.office.put(self.calendar, f"new-{number}", event(f"new-{number}", "New", days=3))
+        if (last := f"new-{number - 1}") in self.office.here(self.calendar):
+            self.office.delete(self.calendar, last)
         for bond in self.bonds:
             if (
                 bond.side in sides
@@ -439,23 +445,24 @@ def run_storm(
                 suppress_health_check=list(HealthCheck),
                 print_blob=True,
                 database=None,
+                derandomize=not SOAK,
             ),
         )
     fired: Counter[str] = machine.fired
     if not deals_all:
         return fired
-    for _ in range(2):
+    for hand in HANDS:
         left = [card for card in deck if not fired[card[1].label]]
-        for start in range(0, len(left), 12):
+        for start in range(0, len(left), hand):
             one = machine()
             one.set_up()
             try:
-                for card in left[start : start + 12]:
+                for card in left[start : start + hand]:
                     one.meet(*card)
             finally:
                 one.teardown()
     never = [fault.label for _, fault in deck if not fired[fault.label]]
-    assert never == [], "a fault that never fires is a hole in the proof"
+    assert not never, f"a fault that never fires is a hole in the proof: {', '.join(never)}"
     return fired
 
 
