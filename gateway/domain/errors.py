@@ -4,6 +4,7 @@
     ├── InvalidInput
     │   ├── InvalidCalendarData          broken iCalendar (line and property named)
     │   ├── InvalidCalendarObject        RFC 4791 §4.1: UID, METHOD, DTSTART ... rules
+    │   ├── TooEarly, TooLate            a date before or behind what a calendar holds
     │   ├── UnsupportedComponent         the calendar does not take this kind of component
     │   ├── TooLarge                     over the size limit
     │   ├── TooManyInstances             a rule denser than the limit, or SECONDLY
@@ -75,6 +76,14 @@ class InvalidCalendarData(InvalidInput):
 
 class InvalidCalendarObject(InvalidCalendarData):
     """This is iCalendar, but not a calendar object that can be stored (RFC 4791 §4.1)."""
+
+
+class TooEarly(InvalidCalendarData):
+    """A date lies before the first that a calendar holds (RFC 4791 §5.2.6)."""
+
+
+class TooLate(InvalidCalendarData):
+    """A date lies behind the last that a calendar holds (RFC 4791 §5.2.7)."""
 
 
 class UnsupportedComponent(InvalidInput):

@@ -33,7 +33,7 @@ def _property(name: str, item: Any) -> list[Any]:  # Any: icalendar's value type
     try:
         found: list[Any] = item.to_jcal(name)
         json.dumps(found)
-    except (ValueError, TypeError, AttributeError, LookupError):
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError):
         # A value that is none of its type is kept as it is (RFC 7265 §5.1).
         return [name, {}, "unknown", str(item)]
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import operator
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
 
 from icalendar.cal.component import Component
@@ -187,7 +187,7 @@ class Series:
             first = self._faces.moment_of(value[0], tzid)
             instant = first.instant
             if isinstance(value[1], timedelta):
-                end = instant + value[1]
+                end = _plus(instant, value[1])
             else:
                 end = self._faces.moment_of(value[1], tzid).instant
         else:
@@ -258,6 +258,13 @@ class Series:
 
 def _rules(component: Component, name: str) -> list[Rule]:
     return [read_rule(recur, property_name=name) for recur in values_of(component, name)]
+
+
+def _plus(instant: datetime, span: timedelta) -> datetime:
+    try:
+        return instant + span
+    except OverflowError:
+        return LAST_WALL.replace(tzinfo=UTC)
 
 
 def _minus(wall: datetime, span: timedelta) -> datetime:

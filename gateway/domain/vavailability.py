@@ -13,6 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from icalendar.cal.component import Component
 
 from gateway.domain.content_lines import fold
+from gateway.domain.date_bounds import FIRST, LAST
 from gateway.domain.errors import InvalidCalendarObject, TooManyInstances
 from gateway.domain.freebusy import Period
 from gateway.domain.ical import ParsedObject, parse_object
@@ -24,7 +25,6 @@ from gateway.domain.timezone import resolve_tzid, to_instant
 
 NAME = "VAVAILABILITY"
 MAX_PARTS = 500  # AVAILABLEs of one object
-_FIRST, _LAST = datetime(1, 1, 3, tzinfo=UTC), datetime(9999, 12, 29, tzinfo=UTC)
 _TYPES = {"BUSY": Busy.BUSY, "BUSY-TENTATIVE": Busy.TENTATIVE}
 _LOWEST = 10  # PRIORITY 0 and none rank below 9
 
@@ -147,7 +147,7 @@ def _span(component: Component, meant: dict[str, Component], zone: tzinfo) -> Wi
         end = start + duration.dt
     if start is not None and end is not None and end <= start:
         raise InvalidCalendarObject("an availability ends after it starts", property_name="DTEND")
-    return Window(start=max(start or _FIRST, _FIRST), end=min(end or _LAST, _LAST))
+    return Window(start=max(start or FIRST, FIRST), end=min(end or LAST, LAST))
 
 
 def _instant(component: Component, name: str, meant: dict[str, Component], zone: tzinfo) -> datetime | None:

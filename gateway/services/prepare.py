@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import sys
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.domain import vavailability
+from gateway.domain.date_bounds import FIRST, LAST
 from gateway.domain.errors import InvalidCalendarObject, UnsupportedComponent
 from gateway.domain.ical import ParsedObject, parse_object
 from gateway.domain.model import Calendar, CalendarObject, ObjectKind, Window, to_epoch_s
@@ -20,7 +21,7 @@ from gateway.domain.recurrence import Expansion, expand
 from gateway.services.limits import Limits
 
 MAX_UID_BYTES = 1000  # an index entry must hold it on every database
-_ALL_TIME = Window(start=datetime(1, 1, 3, tzinfo=UTC), end=datetime(9999, 12, 29, tzinfo=UTC))
+_ALL_TIME = Window(start=FIRST, end=LAST)
 _NO_LIMIT = sys.maxsize  # what was accepted once is not lost when it grows denser in a new horizon
 
 

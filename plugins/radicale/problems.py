@@ -72,6 +72,8 @@ _CONDITIONS: tuple[tuple[type[errors.GatewayError], int, str], ...] = (
     (errors.UnsupportedComponent, 403, "<C:supported-calendar-component/>"),
     (errors.TooLarge, 403, "<C:max-resource-size/>"),
     (errors.TooManyInstances, 403, "<C:max-instances/>"),
+    (errors.TooEarly, 403, "<C:min-date-time/>"),
+    (errors.TooLate, 403, "<C:max-date-time/>"),
     (errors.InvalidCalendarObject, 403, "<C:valid-calendar-object-resource/>"),
     (errors.InvalidCalendarData, 403, "<C:valid-calendar-data/>"),
     (errors.InvalidName, 403, ""),

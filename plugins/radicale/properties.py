@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from gateway.domain.date_bounds import FIRST, LAST
 from gateway.domain.model import Calendar, Level
 from plugins.radicale import access_control, home_token, principal_nodes, quota, supported, zones
 from plugins.radicale.collations import COLLATIONS
@@ -16,6 +17,10 @@ from plugins.radicale.names import APPLE, CALSERVER, caldav, dav, text
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
 
+_MIN_DATE_TIME = (
+    f"{FIRST.isoformat().replace('-', '').replace(':', '')[:15]}Z"  # strftime writes year 1 short
+)
+_MAX_DATE_TIME = f"{LAST:%Y%m%dT%H%M%S}Z"
 COLOR = f"{{{APPLE}}}calendar-color"
 ORDER = f"{{{APPLE}}}calendar-order"
 DISPLAY_NAME = dav("displayname")
@@ -158,8 +163,8 @@ CALENDAR: Mapping[str, Callable[[CalendarNode], str | None]] = {
     ),
     caldav("max-resource-size"): lambda node: str(node.request.handle.limits.max_object_bytes),
     caldav("max-instances"): lambda node: str(node.request.handle.limits.max_instances),
-    caldav("min-date-time"): lambda _node: "00010103T000000Z",
-    caldav("max-date-time"): lambda _node: "99991229T000000Z",
+    caldav("min-date-time"): lambda _node: _MIN_DATE_TIME,
+    caldav("max-date-time"): lambda _node: _MAX_DATE_TIME,
     caldav("schedule-calendar-transp"): lambda _node: "<C:opaque/>",
     caldav("calendar-timezone"): _timezone,
     caldav("calendar-timezone-id"): lambda node: text(node.view.entry.resource.zone),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.domain import date_bounds
 from gateway.domain.errors import Clash, PreconditionFailed, UidConflict
 from gateway.domain.model import Principal
 from gateway.services import Transaction, objects, reading
@@ -37,6 +38,7 @@ def store(request: Request, entry: HomeEntry, name: str) -> Answer:
     data = _data(request)
     now = request.handle.clock()
     prepared = prepare(data, entry.calendar, limits=request.handle.limits, now=now)
+    date_bounds.check(prepared.parsed)
     wanted = preferences.of(request)
     try:
         result = request.handle.db.write(_store, request, entry.slug, name, prepared)

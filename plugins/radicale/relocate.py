@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.domain import date_bounds
 from gateway.domain.errors import Clash, PreconditionFailed, UidConflict
+from gateway.domain.ical import shared_object
 from gateway.services import Transaction, person_properties, reading, relocation
 from gateway.services.access import HomeEntry
 from gateway.services.relocation import Place, Relocated
@@ -85,6 +87,8 @@ def _change(
     if view.hides(found):
         raise forbidden(f"You see this object as busy time only; you cannot {way.verb} it.", way.privilege)
     _check_hidden(tx, into, target_view, target.name)
+    if origin.calendar_id != into.calendar_id:  # a new name stores nothing new
+        date_bounds.check(shared_object(found.ical))
     try:
         done = way.change(
             tx,

@@ -7,11 +7,10 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from gateway.domain.date_bounds import FIRST, LAST
 from gateway.domain.model import Window
 from plugins.radicale.problems import Problem
 
-FIRST = datetime(1, 1, 3, tzinfo=UTC)
-LAST = datetime(9999, 12, 29, tzinfo=UTC)
 _UTC = re.compile(r"\d{8}T\d{6}Z")
 
 

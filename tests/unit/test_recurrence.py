@@ -200,6 +200,12 @@ def test_this_and_future_over_the_change_of_summer_time_keeps_the_new_hour() -> 
 # ------------------------------------------------------------------------------- dates, exceptions
 
 
+def test_a_period_that_ends_behind_all_calendars_is_cut_off_there() -> None:
+    item = obj("DTSTART:20260102T100000Z", "RDATE;VALUE=PERIOD:20260104T100000Z/P99999999D")
+    assert len(starts(item)) == 2
+    assert spans(item)[-1] == "01-04 10:00/12-30 00:00"
+
+
 def test_rdate_adds_times_dates_and_periods() -> None:
     item = obj("DTSTART:20260101T100000Z", "DURATION:PT1H", "RDATE:20260102T100000Z,20260101T100000Z",
                "RDATE;TZID=Europe/Berlin:20260103T120000", "RDATE;VALUE=PERIOD:20260104T100000Z/PT3H,"
