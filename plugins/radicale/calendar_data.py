@@ -9,6 +9,7 @@ from datetime import date, datetime, tzinfo
 
 from gateway.domain import vavailability
 from gateway.domain.content_lines import fold
+from gateway.domain.date_bounds import FIRST, LAST
 from gateway.domain.errors import TooManyInstances
 from gateway.domain.ical import ParsedObject, parse_object
 from gateway.domain.jcal import MEDIA_TYPE, to_jcal
@@ -19,7 +20,7 @@ from gateway.domain.zone_book import ObjectTimes, ZoneBook
 from plugins.radicale import zone_references
 from plugins.radicale.names import caldav, text
 from plugins.radicale.problems import Problem
-from plugins.radicale.times import FIRST, LAST, read_window
+from plugins.radicale.times import read_window
 
 _TIMES = frozenset(
     {"DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"}

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 
 from gateway.domain import vavailability
+from gateway.domain.date_bounds import FIRST, LAST
 from gateway.domain.errors import TooManyInstances
 from gateway.domain.ical import ParsedObject, parse_object
 from gateway.domain.line_tree import LineComponent, parameter, read_tree, split
@@ -20,7 +21,7 @@ from gateway.domain.model import Window
 from gateway.domain.recurrence import Instance, expand, iter_instances
 from gateway.domain.timezone import known_zone, to_instant
 from plugins.radicale.calendar_data import by_component
-from plugins.radicale.times import FIRST, LAST, TimeRange
+from plugins.radicale.times import TimeRange
 
 _RECURRING = ("VEVENT", "VTODO", "VJOURNAL")
 _LIMIT = 20_000  # instances looked at in one stretch; more of them and one is taken to fit
