@@ -27,6 +27,7 @@ from tempfile import mkdtemp
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 
@@ -40,6 +41,16 @@ from gateway.store.database import Database, sqlite_url
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
 _TEMPLATE = "calgate_template"
+
+# Every run of `make test` draws alike, on a machine of any speed; chance has its place in `make soak`.
+hypothesis.settings.register_profile(
+    "calgate",
+    deadline=None,
+    derandomize=os.environ.get("CALGATE_SOAK") != "1",
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("calgate")
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from gateway.store import calendars as calendar_store
 from gateway.store.database import Database
 from tests.contract.lab.lab_client import ADA, BEN, REDIRECT, _query
 from tests.e2e.google_world import GoogleWorld, google_world
-from tests.e2e.office import event
+from tests.e2e.office import SOON, event
 
 
 @pytest.fixture
@@ -38,7 +38,8 @@ async def connect(world: GoogleWorld, *uses: Use) -> Account:
 
 
 def timed(day: int, hour: int, **more: Any) -> dict[str, Any]:
-    start = datetime.now(UTC).replace(hour=hour, minute=0, second=0, microsecond=0) + timedelta(days=day)
+    """Return an event so many days after the one of ``event``, which midnight must not move away from it."""
+    start = SOON.replace(hour=hour) + timedelta(days=day)
     end = start + timedelta(hours=1)
     return {"start": {"dateTime": start.isoformat()}, "end": {"dateTime": end.isoformat()}} | more
 
@@ -55,9 +56,9 @@ def taken(world: GoogleWorld, calendar: Any, days: int = 400) -> list[datetime]:
 async def test_taken_time_blocks_here_near_and_far_and_goes_when_it_is_free(world: GoogleWorld) -> None:
     calendar, account = world.add_resource(), await connect(world, Use.BUSY)
     link = await world.link(calendar, account, direction=Direction.PULL, remote=ADA)
-    near = await world.person_adds(ADA, **timed(3, 9, summary="Secret"))  # when ``event`` is
-    await world.person_adds(ADA, **timed(200, 10, summary="Far away"))
-    await world.person_adds(ADA, **timed(4, 10, summary="Reading", transparency="transparent"))
+    near = await world.person_adds(ADA, **timed(0, 9, summary="Secret"))  # when ``event`` is
+    await world.person_adds(ADA, **timed(197, 10, summary="Far away"))
+    await world.person_adds(ADA, **timed(1, 10, summary="Reading", transparency="transparent"))
     await world.run(poll=True, full=True)
     assert world.status(link.id).error is None
     assert len(taken(world, calendar)) == 2
@@ -80,7 +81,7 @@ async def test_what_is_unknown_is_never_read_as_free(world: GoogleWorld) -> None
     await ben_gives("freeBusyReader")
     calendar, account = world.add_resource(), await connect(world, Use.BUSY)
     link = await world.link(calendar, account, direction=Direction.PULL, remote=BEN)
-    event_ = timed(3, 10, summary="Secret")
+    event_ = timed(0, 10, summary="Secret")
     await world.lab.control("POST", "google/events", account=BEN, calendar=BEN, event=event_)
     await world.run(poll=True, full=True)
     assert len(taken(world, calendar)) == 1
@@ -100,7 +101,7 @@ async def test_a_calendar_of_which_nothing_is_known_is_not_linked(world: GoogleW
 async def test_events_are_read_once_the_account_allows_it(world: GoogleWorld) -> None:
     calendar, account = world.add_resource(), await connect(world, Use.BUSY)
     link = await world.link(calendar, account, direction=Direction.PULL, remote=ADA, privacy_in="titles")
-    await world.person_adds(ADA, **timed(3, 10, summary="Meeting"))
+    await world.person_adds(ADA, **timed(0, 10, summary="Meeting"))
     await world.run(poll=True, full=True)
     assert availability.is_cursor(world.status(link.id).cursor)
     await connect(world, Use.BUSY, Use.READ)

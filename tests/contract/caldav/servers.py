@@ -13,17 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import Cli
+from tests.ports import reserved_port
 from tests.servers import Server
 
 
 @contextmanager
 def xandikos(folder: Path) -> Iterator[str]:
     """Start Xandikos with one person, who is called ``user``, on a free port; yields its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = folder / "log"
-    with log.open("wb") as stream:
+    with reserved_port() as port, log.open("wb") as stream:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "xandikos", "serve", "--defaults", "-d", str(folder / "data"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.domain.errors import GatewayError
 from gateway.http.dav import door
 from gateway.settings import Settings
 from plugins.radicale import configuration, seams
+from tests.ports import reserved_port
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = ROOT / "radicale.conf"
@@ -125,18 +127,20 @@ def _with(kind: Any, original: Any) -> Any:
     return patched
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved_port() as found:
+        yield found
+
+
 def test_radicale_alone_reads_the_same_data_and_writes_nothing(
-    sqlite_world: Any, event: Any, tmp_path: Path
+    sqlite_world: Any, event: Any, tmp_path: Path, port: int
 ) -> None:
-    import socket
     import time
 
     import requests
 
     sqlite_world.bob.put("/dav/bob/free/one.ics", event("one", "SUMMARY:a\\, b"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     text = SHIPPED.read_text()
     for section in ("auth", "storage", "rights"):
         text = text.replace(f"[{section}]", f"[{section}]\ndatabase_url = {sqlite_world.db.url}", 1)
@@ -151,7 +155,7 @@ def test_radicale_alone_reads_the_same_data_and_writes_nothing(
     )
     try:
         base, auth = f"http://127.0.0.1:{port}", ("bob", sqlite_world.bob.password)
-        for _ in range(100):
+        for _ in range(600):
             try:
                 requests.get(base, timeout=1)
                 break

@@ -214,7 +214,7 @@ def test_browser_buttons_lead_to_the_programs(browser: webdriver.Chrome, address
     hrefs = [a.get_dom_attribute("href") for a in browser.find_elements(By.TAG_NAME, "a")]
     assert not [each for each in hrefs if re.fullmatch(r"https?://cal\.example\.org/.*\.ics", each or "")]
     browser.find_element(By.ID, "copy").click()
-    for _ in range(50):
+    for _ in range(600):
         if said := browser.find_element(By.ID, "copied").text:
             break
         time.sleep(0.05)
@@ -247,7 +247,7 @@ def test_browser_turns_weeks_by_keyboard(browser: webdriver.Chrome, address: str
     body.send_keys(Keys.TAB)
     assert browser.switch_to.active_element.text == "Skip to the list"
     body.send_keys(Keys.ARROW_RIGHT)
-    for _ in range(50):
+    for _ in range(600):
         if "W11" in browser.current_url:
             break
         time.sleep(0.05)

@@ -94,7 +94,7 @@ async def test_consent_choose_done_without_a_password(site: Site, browser: Any) 
     fields = {"resource": unescape(resource), "direction": "push"}
     status, done, text = await post(site, browser, choose, fields)
     assert status == 303, text
-    for _ in range(100):
+    for _ in range(600):
         status, text = await get(site, browser, done)
         if "Changes arrive" in text:
             break

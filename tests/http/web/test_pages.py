@@ -107,7 +107,7 @@ async def test_consent_choose_done(site: Site) -> None:
     resource = re.findall(r'<option value="([^"]+)">Room', text)[0]
     status, location, text = await site.post(path, {"resource": unescape(resource), "direction": "push"})
     assert status == 303, text
-    for _ in range(100):
+    for _ in range(600):
         status, text = await site.get(location)
         assert status == 200
         if "Changes arrive" in text:
@@ -169,7 +169,7 @@ async def test_pain_1_copies_that_are_there_already_are_adopted_after_a_look(sit
     resource = unescape(re.findall(r'<option value="([^"]+)">Room', text)[0])
     _status, location, text = await site.post(path, {"resource": resource, "direction": "push"})
     (link,) = site.db.read(link_store.listing)
-    for _ in range(100):
+    for _ in range(600):
         if "Changes arrive" in (await site.get(location))[1]:
             break
         await asyncio.sleep(0.1)
@@ -177,7 +177,7 @@ async def test_pain_1_copies_that_are_there_already_are_adopted_after_a_look(sit
     calendar = site.db.read(calendar_store.get, link.calendar_id)
     start = (datetime.now(UTC) + timedelta(days=2)).replace(minute=0, second=0, microsecond=0)
     world.put(calendar, "a.ics", vevent("a", start))
-    for _ in range(100):
+    for _ in range(600):
         if "<dd>1</dd>" in (await site.get(location))[1]:
             break
         await asyncio.sleep(0.1)
@@ -193,7 +193,7 @@ async def test_pain_1_copies_that_are_there_already_are_adopted_after_a_look(sit
     assert (await site.post(location, {"plan": "another"}))[0] == 409
     assert (await site.post(location, {"plan": plan}, **{"Sec-Fetch-Site": "cross-site"}))[0] == 403
     assert (await site.post(location, {"plan": plan}))[0] == 303
-    for _ in range(100):
+    for _ in range(600):
         status, text = await site.get(location)
         if "Changes arrive" in text:
             break
