@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from gateway.lab.caldav import lines, person
 from gateway.lab.core.errors import EngineFailed, Refusal, RuleRefused
-from gateway.lab.core.week import Row, Templates, first_day, grid, redirect
+from gateway.lab.core.people_pages import PeoplePages
+from gateway.lab.core.week import Row, first_day, grid
 from gateway.lab.core.zones import zone
 
 if TYPE_CHECKING:
@@ -22,18 +22,17 @@ _SETS = {"RRULE", "EXRULE", "RDATE", "EXDATE"}
 _FALLBACK = "#5f6368"
 
 
-class CalDavPages:
+class CalDavPages(PeoplePages):
     """All HTML of the simulated CalDAV server."""
 
     def __init__(self, dav: Dav) -> None:
+        super().__init__(dav.lab, "/lab/caldav/people")
         self.dav = dav
-        self.page = Templates().page
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes."""
         return [
-            web.get("/lab/caldav/people/{login}", self.week),
-            web.post("/lab/caldav/people/{login}", self.change),
+            *self.people_routes(),
         ]
 
     def accounts(self) -> list[dict[str, Any]]:
@@ -43,7 +42,7 @@ class CalDavPages:
                 "email": one.login,
                 "provider": "CalDAV",
                 "zone": one.zone,
-                "address": f"/lab/caldav/people/{quote(one.login)}",
+                "address": self.address(one.login),
                 "note": f"password {one.password}",
             }
             for one in self.dav.state.people.values()
@@ -51,9 +50,9 @@ class CalDavPages:
 
     async def week(self, request: web.Request) -> web.Response:
         """Show a week and a list of four."""
-        found = self.dav.state.people.get(request.match_info["login"])
+        found = self.dav.state.people.get(request.match_info["account"])
         if found is None:
-            return self.page("error.html", status=404, code="404", text="There is no such account.")
+            return self.no_account()
         view = zone(found.zone) or ZoneInfo("UTC")
         today = self.dav.lab.clock.now().astimezone(view).date()
         day, monday = first_day(request.query.get("day", ""), today)
@@ -71,21 +70,9 @@ class CalDavPages:
         shown = {"email": found.login, "name": found.name or found.login, "zone": found.zone}
         return self.page("week.html", account=shown, calendars=calendars, **grid(rows, day, monday, view))
 
-    async def change(self, request: web.Request) -> web.Response:
-        """Add, edit or delete an event as the person."""
-        origin = request.headers.get("Origin")
-        if origin and urlsplit(origin).netloc != request.host:
-            return self.page("error.html", status=403, code="403", text="This form belongs to another page.")
-        login = request.match_info["login"]
-        form = {name: str(value) for name, value in (await request.post()).items()}
-        try:
-            self._act(self.dav.person(login), form)
-        except (Refusal, ValueError, KeyError) as error:
-            return self.page("error.html", status=400, code="400", text=str(error))
-        self.dav.lab.state.changed()
-        return redirect(f"/lab/caldav/people/{quote(login)}?day={quote(form.get('day', ''))}")
-
-    def _act(self, owner: Person, form: dict[str, str]) -> None:
+    def act(self, account: str, form: dict[str, str]) -> None:
+        """Do what a form says, as the person; raises Refusal, ValueError or KeyError."""
+        owner = self.dav.person(account)
         calendar = self.dav.calendar(owner.login, form["calendar"])
         match form["act"]:
             case "add":

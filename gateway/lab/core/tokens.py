@@ -64,6 +64,11 @@ class AccessToken:
     """Issued to a service account for its own mailbox, without delegation."""
 
 
+def grant_key(account: str, client_id: str) -> str:
+    """Return the key of what an account allowed a client; there is one grant per pair."""
+    return f"{account} {client_id}"
+
+
 @dataclass(slots=True)
 class Tokens:
     """Everything that was issued and is not revoked."""
@@ -82,7 +87,7 @@ class Tokens:
 
     def grant(self, account: str, client_id: str, scopes: list[str]) -> Grant:
         """Remember what an account allows a client; there is one grant per pair."""
-        key = f"{account} {client_id}"
+        key = grant_key(account, client_id)
         earlier = self.grants.get(key)
         grant = Grant(key=key, account=account, client_id=client_id, scopes=scopes)
         if earlier is not None:

@@ -9,10 +9,10 @@ from aiohttp import web
 
 from gateway.lab.core.control import Act, act
 from gateway.lab.core.identity import Account
+from gateway.lab.core.tokens import grant_key
 from gateway.lab.core.zones import zone
 from gateway.lab.google import event_rules, person, series
 from gateway.lab.google.model import RANK, Calendar
-from gateway.lab.google.oauth import grant_key
 
 if TYPE_CHECKING:
     from gateway.lab.google.world import Google

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from gateway.lab.core import acts
 from gateway.lab.core.calls import Answer
 from gateway.lab.core.faults import Kind, Scene
 from gateway.lab.google import person
@@ -49,11 +50,13 @@ def _is_event_write(call: Call) -> bool:
     return call.operation in EVENT_WRITES
 
 
-def _has_etag(call: Call) -> bool:
+def has_etag(call: Call) -> bool:
+    """Tell whether a call writes an event under If-Match."""
     return call.operation in EVENT_WRITES and "if-match" in call.headers and "eventId" in call.path_args
 
 
-def _chooses_id(call: Call) -> bool:
+def chooses_id(call: Call) -> bool:
+    """Tell whether a call inserts under an id of its own."""
     return call.operation == "calendar.events.insert" and b'"id"' in call.raw
 
 
@@ -86,16 +89,6 @@ def _token_elsewhere(scene: Scene, answer: Answer) -> Answer:
 def google_kinds(google: Google) -> list[Kind]:
     """Return the faults of the Calendar API."""
 
-    def trick(name: str) -> Callable[[Scene], None]:
-        def before(_scene: Scene) -> None:
-            google.page_trick = name
-
-        return before
-
-    def untrick(_scene: Scene, answer: Answer) -> Answer:
-        google.page_trick = ""
-        return answer
-
     def bump(scene: Scene) -> None:
         calendar = google.state.calendars.get(google.resolve(scene.call, scene.call.path_args["calendarId"]))
         if calendar is not None:
@@ -105,8 +98,7 @@ def google_kinds(google: Google) -> list[Kind]:
         name = google.resolve(scene.call, scene.call.path_args["calendarId"])
         calendar = google.state.calendars.get(name)
         if calendar is not None:
-            calendar.lag_s = scene.number("seconds", 2.0)
-            calendar.lag_until_s = google.lab.clock.true_s() + calendar.lag_s
+            acts.lag(calendar, scene)
 
     kinds = [
         Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason), applies=_at_google)
@@ -131,7 +123,7 @@ def google_kinds(google: Google) -> list[Kind]:
             name="412_spurious",
             text="the etag moves by itself before a write with If-Match",
             before=bump,
-            applies=_has_etag,
+            applies=has_etag,
         ),
         Kind(name="stale_read", text="lists of the calendar lag `seconds` (2)", before=lag, applies=_is_list),
         Kind(
@@ -143,22 +135,22 @@ def google_kinds(google: Google) -> list[Kind]:
         Kind(
             name="page_shift",
             text="a page ends one item early",
-            before=trick("short"),
-            after=untrick,
+            before=acts.trick(google, "short"),
+            after=acts.untrick(google),
             applies=_is_list,
         ),
         Kind(
             name="page_empty",
             text="an empty page with a next token, if there is more than one page",
-            before=trick("empty"),
-            after=untrick,
+            before=acts.trick(google, "empty"),
+            after=acts.untrick(google),
             applies=_is_list,
         ),
         Kind(
             name="page_repeat",
             text="the last item of the page before comes again",
-            before=trick("repeat"),
-            after=untrick,
+            before=acts.trick(google, "repeat"),
+            after=acts.untrick(google),
             applies=lambda call: _is_list(call) and "pageToken" in call.query,
         ),
         Kind(
@@ -181,13 +173,3 @@ def google_kinds(google: Google) -> list[Kind]:
         ),
     ]
     return kinds
-
-
-def chooses_id(call: Call) -> bool:
-    """Tell whether a call inserts under an id of its own."""
-    return _chooses_id(call)
-
-
-def has_etag(call: Call) -> bool:
-    """Tell whether a call writes an event under If-Match."""
-    return _has_etag(call)

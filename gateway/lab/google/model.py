@@ -6,6 +6,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.lab.core.versions import Versioned
+
 RANK = {"none": 0, "freeBusyReader": 1, "reader": 2, "writerWithoutPrivateAccess": 3, "writer": 4, "owner": 5}
 VERSIONS_KEPT = 6
 
@@ -23,7 +25,7 @@ class Version:
 
 
 @dataclass(slots=True, kw_only=True)
-class Record:
+class Record(Versioned[Version]):
     """One event id of a calendar, living or deleted; an id is never free again."""
 
     id: str
@@ -31,18 +33,6 @@ class Record:
     versions: list[Version]
     reminders: dict[str, Any] = field(default_factory=dict)
     """Per account; who has none uses the calendar's default."""
-
-    @property
-    def now(self) -> Version:
-        """The latest version."""
-        return self.versions[-1]
-
-    def as_of(self, *, at_s: float | None = None, seq: int | None = None) -> Version | None:
-        """Return the version current at a time or number; None when there was none or it is forgotten."""
-        for version in reversed(self.versions):
-            if (at_s is None or version.at_s <= at_s) and (seq is None or version.seq <= seq):
-                return version
-        return None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from gateway.lab.core.tokens import Code, opaque
+from gateway.lab.core.authorization import PageError, RedirectError, back
+from gateway.lab.core.tokens import Code, grant_key, opaque
 
 if TYPE_CHECKING:
     from gateway.lab.core.identity import Account, Client
@@ -34,22 +34,6 @@ OPENID = {
     "https://www.googleapis.com/auth/userinfo.email",
     "https://www.googleapis.com/auth/userinfo.profile",
 }
-
-
-class PageError(Exception):
-    """A request that may not be answered by a redirect: the person sees an error page."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class RedirectError(Exception):
-    """A request that is answered by a redirect with ``error``."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,21 +92,6 @@ def checked(lab: Lab, client: Client, redirect_uri: str, query: dict[str, str]) 
         login_hint=query.get("login_hint", ""),
         nonce=query.get("nonce", ""),
     )
-
-
-def grant_key(account: str, client_id: str) -> str:
-    """Return the key of what an account allowed a client; there is one grant per pair."""
-    return f"{account} {client_id}"
-
-
-def back(redirect_uri: str, **values: str) -> str:
-    """Return the redirect address with values added."""
-    parts = urlsplit(redirect_uri)
-    query = [
-        *parse_qsl(parts.query, keep_blank_values=True),
-        *((key, item) for key, item in values.items() if item),
-    ]
-    return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 def allow(lab: Lab, wish: Wish, account: Account, granted: list[str]) -> str:

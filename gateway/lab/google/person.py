@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.lab.core.calls import Call
 from gateway.lab.core.errors import Refusal
+from gateway.lab.core.tokens import grant_key
 from gateway.lab.google import event_rules, event_writes, series
 from gateway.lab.google.event_writes import organizer
-from gateway.lab.google.oauth import grant_key
 
 if TYPE_CHECKING:
     from gateway.lab.google.model import Calendar

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from gateway.lab.core import acts
 from gateway.lab.core.errors import Refusal
 from gateway.lab.core.faults import Kind, Scene
 from gateway.lab.google import person
 from gateway.lab.google.fault_kinds import EVENT_WRITES, chooses_id, has_etag
 
 if TYPE_CHECKING:
-    from gateway.lab.core.calls import Answer, Call
+    from gateway.lab.core.calls import Call
     from gateway.lab.google.model import Calendar
     from gateway.lab.google.world import Google
 
@@ -97,75 +97,32 @@ def _our_twin(_google: Google, scene: Scene) -> None:
 
 def person_kinds(google: Google) -> list[Kind]:
     """Return the faults that people and earlier tries cause."""
-
-    def before(act: Act) -> Callable[[Scene], None]:
-        def run(scene: Scene) -> None:
-            with suppress(Refusal, ValueError, KeyError):
-                act(google, scene)
-
-        return run
-
-    def after(act: Act) -> Callable[[Scene, Answer], Answer]:
-        def run(scene: Scene, answer: Answer) -> Answer:
-            with suppress(Refusal, ValueError, KeyError):
-                act(google, scene)
-            return answer
-
-        return run
-
+    earlier: dict[str, tuple[str, Act, Callable[[Call], bool]]] = {
+        "412_foreign_edit": ("the person edits just before a write with If-Match", _edits, has_etag),
+        "409_ours": ("the insert was executed before, unseen", _our_twin, chooses_id),
+        "409_foreign": ("the chosen id belongs to another program", _foreign_twin, chooses_id),
+        "409_deleted": ("the chosen id belongs to a deleted event", _deleted_twin, chooses_id),
+    }
+    later: dict[str, tuple[str, Act]] = {
+        "person_edits": ("the person edits the event after the write", _edits),
+        "person_deletes": ("the person deletes the event after the write", _deletes),
+        "person_moves": ("the person moves the event to another calendar", _moves),
+        "person_deletes_calendar": (
+            "the person deletes the calendar (never a primary one)",
+            _deletes_calendar,
+        ),
+        "access_reduced": (
+            "the account keeps `role` (reader) only (never on a primary calendar)",
+            _reduces,
+        ),
+    }
     return [
-        Kind(
-            name="412_foreign_edit",
-            text="the person edits just before a write with If-Match",
-            before=before(_edits),
-            applies=has_etag,
+        *(
+            Kind(name=name, text=text, before=acts.before(google, act), applies=applies)
+            for name, (text, act, applies) in earlier.items()
         ),
-        Kind(
-            name="409_ours",
-            text="the insert was executed before, unseen",
-            before=before(_our_twin),
-            applies=chooses_id,
-        ),
-        Kind(
-            name="409_foreign",
-            text="the chosen id belongs to another program",
-            before=before(_foreign_twin),
-            applies=chooses_id,
-        ),
-        Kind(
-            name="409_deleted",
-            text="the chosen id belongs to a deleted event",
-            before=before(_deleted_twin),
-            applies=chooses_id,
-        ),
-        Kind(
-            name="person_edits",
-            text="the person edits the event after the write",
-            after=after(_edits),
-            applies=_touches_events,
-        ),
-        Kind(
-            name="person_deletes",
-            text="the person deletes the event after the write",
-            after=after(_deletes),
-            applies=_touches_events,
-        ),
-        Kind(
-            name="person_moves",
-            text="the person moves the event to another calendar",
-            after=after(_moves),
-            applies=_touches_events,
-        ),
-        Kind(
-            name="person_deletes_calendar",
-            text="the person deletes the calendar (never a primary one)",
-            after=after(_deletes_calendar),
-            applies=_touches_events,
-        ),
-        Kind(
-            name="access_reduced",
-            text="the account keeps `role` (reader) only (never on a primary calendar)",
-            after=after(_reduces),
-            applies=_touches_events,
+        *(
+            Kind(name=name, text=text, after=acts.after(google, act), applies=_touches_events)
+            for name, (text, act) in later.items()
         ),
     ]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote
 
+from gateway.lab.core.authorization import CodeErrors, credentials, form_of, is_form, redeem
 from gateway.lab.core.calls import Answer, Call
 from gateway.lab.core.errors import Refusal
-from gateway.lab.core.tokens import challenge_of
 from gateway.lab.google import assertions
 from gateway.lab.google.oauth import OPENID
 
@@ -23,6 +20,15 @@ _FIELDS = {
     "refresh_token": {"refresh_token", "client_id", "client_secret", "scope"},
     JWT_BEARER: {"assertion"},
 }
+_CODE_ERRORS = CodeErrors(
+    unknown="Malformed auth code.",
+    used="The code was used before.",
+    expired="The code has expired.",
+    address="Bad Request",
+    address_reason="redirect_uri_mismatch",
+    verifier="Invalid code verifier.",
+    no_verifier="Missing code verifier.",
+)
 
 
 class TokenDoor:
@@ -36,7 +42,7 @@ class TokenDoor:
 
     def identify(self, call: Call) -> None:
         """Name the call after its grant type; the account is known from the credential it carries."""
-        call.body = dict(parse_qsl(call.raw.decode("utf-8", "replace"), keep_blank_values=True))
+        call.body = form_of(call)
         kind = str(call.body.get("grant_type", ""))
         call.operation = "oauth.revoke" if call.path == "/revoke" else f"oauth.{kind.rsplit(':', 1)[-1]}"
         tokens = self.lab.tokens
@@ -50,7 +56,7 @@ class TokenDoor:
         self.lab.tokens.forget_expired(self.lab.clock.true_s())
         if call.operation == "oauth.revoke":
             return self._revoke(call)
-        if not call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        if not is_form(call):
             raise Refusal(400, "invalid_request", "The body must be a form.", violation=True)
         form: dict[str, str] = call.body
         kind = form.get("grant_type", "")
@@ -62,14 +68,7 @@ class TokenDoor:
         return Answer(status=200, body=rooms[kind](call, form), headers={"Cache-Control": "no-store"})
 
     def _client(self, call: Call, form: dict[str, str]) -> Client:
-        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-        scheme, _, value = call.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "basic":
-            try:
-                client_id, _, secret = base64.b64decode(value).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
-                raise Refusal(401, "invalid_client", "Malformed basic credentials.") from None
-            client_id, secret = unquote(client_id), unquote(secret)
+        client_id, secret = credentials(call, form, malformed="Malformed basic credentials.")
         client = self.lab.identity.clients.get(client_id)
         if client is None:
             raise Refusal(401, "invalid_client", "The OAuth client was not found.")
@@ -79,23 +78,8 @@ class TokenDoor:
 
     def _code(self, call: Call, form: dict[str, str]) -> dict[str, Any]:
         client = self._client(call, form)
-        tokens = self.lab.tokens
-        code = tokens.codes.get(form.get("code", ""))
-        if code is None or code.client_id != client.client_id:
-            raise Refusal(400, "invalid_grant", "Malformed auth code.")
-        if code.grant:
-            tokens.revoke_grant(code.grant)
-            raise Refusal(400, "invalid_grant", "The code was used before.")
-        if code.expires_at_s <= self.lab.clock.true_s():
-            raise Refusal(400, "invalid_grant", "The code has expired.")
-        if code.redirect_uri != form.get("redirect_uri"):
-            raise Refusal(400, "redirect_uri_mismatch", "Bad Request")
-        verifier = form.get("code_verifier", "")
-        if code.challenge and not self.lab.settings.drop_pkce and challenge_of(verifier) != code.challenge:
-            raise Refusal(
-                400, "invalid_grant", "Invalid code verifier." if verifier else "Missing code verifier."
-            )
-        key = tokens.grant(code.account, client.client_id, code.scopes).key
+        code = redeem(self.lab, client, form, _CODE_ERRORS)
+        key = self.lab.tokens.grant(code.account, client.client_id, code.scopes).key
         code.grant = key
         answer = self.google.access_token(code.account, client, code.scopes, key)
         if code.with_refresh:

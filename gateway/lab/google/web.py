@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
-from gateway.lab.core.errors import Refusal
+from gateway.lab.core import authorization
 from gateway.lab.core.lab import HEADER, HEADER_VALUE
-from gateway.lab.core.week import Row, Templates, first_day, grid, redirect
+from gateway.lab.core.people_pages import PeoplePages
+from gateway.lab.core.week import Row, first_day, grid, redirect
 from gateway.lab.core.zones import zone
 from gateway.lab.google import assertions, oauth, palette, person, series, times
 
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from gateway.lab.google.world import Google
 
 
-class Pages:
+class Pages(PeoplePages):
     """All HTML of the simulated Google."""
 
     def __init__(self, google: Google) -> None:
+        super().__init__(google.lab, "/lab/google")
         self.google = google
-        self.lab = google.lab
-        self.page = Templates().page
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes."""
@@ -36,8 +35,7 @@ class Pages:
             web.get("/.well-known/openid-configuration", self.discovery),
             web.get("/oauth2/v3/certs", self.certificates),
             web.get("/lab/google/event", self.event_link),
-            web.get("/lab/google/{account}", self.week),
-            web.post("/lab/google/{account}", self.change),
+            *self.people_routes(),
         ]
 
     def accounts(self) -> list[dict[str, Any]]:
@@ -47,7 +45,7 @@ class Pages:
                 "email": item.email,
                 "provider": "Google",
                 "zone": item.zone,
-                "address": f"/lab/google/{quote(item.email)}",
+                "address": self.address(item.email),
                 "note": "suspended" if item.suspended else "service account" if item.service else "",
             }
             for item in self.lab.identity.accounts.values()
@@ -58,12 +56,12 @@ class Pages:
     def _wish(self, query: dict[str, str]) -> oauth.Wish | web.Response:
         try:
             client, redirect_uri = oauth.client_of(self.lab, query)
-        except oauth.PageError as error:
+        except authorization.PageError as error:
             return self.page("error.html", status=400, code=error.code, text=str(error))
         try:
             return oauth.checked(self.lab, client, redirect_uri, query)
-        except oauth.RedirectError as error:
-            address = oauth.back(
+        except authorization.RedirectError as error:
+            address = authorization.back(
                 redirect_uri, error=error.code, error_description=str(error), state=query.get("state", "")
             )
             return redirect(address)
@@ -102,7 +100,7 @@ class Pages:
         form = await request.post()
         account = self.lab.identity.accounts.get(str(form.get("account", "")))
         if form.get("decision") != "allow":
-            return redirect(oauth.back(wish.redirect_uri, error="access_denied", state=wish.state))
+            return redirect(authorization.back(wish.redirect_uri, error="access_denied", state=wish.state))
         if account is None or account.suspended:
             return self.page("error.html", status=400, code="account", text="Choose an account.")
         granted = [str(item) for item in form.getall("scope", [])]
@@ -136,8 +134,7 @@ class Pages:
             for event_id, record in calendar.events.items():
                 if request.query.get("eid") in _link_codes(self.google, calendar, event_id):
                     day = _day(times.stored(record.now.body["start"]))
-                    address = f"/lab/google/{quote(calendar.owner)}?day={day.isoformat()}"
-                    return redirect(address)
+                    return redirect(self.address(calendar.owner, day=day.isoformat()))
         return self.page("error.html", status=404, code="404", text="There is no such event.")
 
     def _calendars(self, account: str) -> list[tuple[Calendar, str, bool]]:
@@ -155,7 +152,7 @@ class Pages:
         """Show a week and a list of four."""
         account = self.lab.identity.accounts.get(request.match_info["account"])
         if account is None:
-            return self.page("error.html", status=404, code="404", text="There is no such account.")
+            return self.no_account()
         view = ZoneInfo(account.zone)
         today = self.lab.clock.now().astimezone(view).date()
         day, monday = first_day(request.query.get("day", ""), today)
@@ -169,21 +166,8 @@ class Pages:
                 rows.append(row | {"calendar": entry, "color": own})
         return self.page("week.html", account=account, calendars=calendars, **grid(rows, day, monday, view))
 
-    async def change(self, request: web.Request) -> web.Response:
-        """Add, edit or delete an event as the person."""
-        origin = request.headers.get("Origin")
-        if origin and urlsplit(origin).netloc != request.host:
-            return self.page("error.html", status=403, code="403", text="This form belongs to another page.")
-        account = request.match_info["account"]
-        form = {name: str(value) for name, value in (await request.post()).items()}
-        try:
-            self._act(account, form)
-        except (Refusal, ValueError, KeyError) as error:
-            return self.page("error.html", status=400, code="400", text=str(error))
-        self.lab.state.changed()
-        return redirect(f"/lab/google/{quote(account)}?day={quote(form.get('day', ''))}")
-
-    def _act(self, account: str, form: dict[str, str]) -> None:
+    def act(self, account: str, form: dict[str, str]) -> None:
+        """Do what a form says, as the person; raises Refusal, ValueError or KeyError."""
         calendar = person.calendar_of(self.google, form["calendar"])
         match form["act"]:
             case "add":

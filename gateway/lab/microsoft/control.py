@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from gateway.lab.core.control import Act, act
+from gateway.lab.core.tokens import grant_key
 from gateway.lab.microsoft import entra, items, person, series, times, zones
 from gateway.lab.microsoft.model import Calendar, Item, Mailbox, Registration
 
@@ -86,7 +87,7 @@ class MicrosoftControl:
     def revoke(self, body: dict[str, Any]) -> dict[str, Any]:
         """Withdraw a grant as the person does on the page of apps."""
         person.revoke(self.microsoft, body["account"], body["client_id"])
-        return {"revoked": entra.grant_key(body["account"], body["client_id"])}
+        return {"revoked": grant_key(body["account"], body["client_id"])}
 
     def registration(self, body: dict[str, Any]) -> dict[str, Any]:
         """Grant a program application permissions, optionally for some mailboxes only."""

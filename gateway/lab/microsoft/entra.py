@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from gateway.lab.core.authorization import PageError, RedirectError
 from gateway.lab.core.tokens import AccessToken, Code, RefreshToken, opaque
 from gateway.lab.microsoft.door import PROJECT
 from gateway.lab.microsoft.model import PERSONAL_TENANT
@@ -59,22 +59,6 @@ _GRAPH_SCOPES = frozenset(
 )
 
 
-class PageError(Exception):
-    """A request that may not be answered by a redirect: the person sees an error page."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(f"{code}: {text}")
-        self.code = code
-
-
-class RedirectError(Exception):
-    """A request that is answered by a redirect with ``error``."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
     """A checked request for authorization."""
@@ -89,6 +73,11 @@ class Wish:
     mode: str
     login_hint: str
     client_info: bool
+
+
+def _page_error(code: str, text: str) -> PageError:
+    """Return an error page that names its code in the text, as Entra's do."""
+    return PageError(code, f"{code}: {text}")
 
 
 def admits(microsoft: Microsoft, tenant: str, box: Mailbox) -> bool:
@@ -109,7 +98,7 @@ def is_tenant(microsoft: Microsoft, name: str) -> bool:
 def check_tenant(microsoft: Microsoft, name: str) -> None:
     """Raise PageError for a tenant that does not exist."""
     if not is_tenant(microsoft, name):
-        raise PageError("AADSTS90002", f"Tenant {name[:60]!r} not found.")
+        raise _page_error("AADSTS90002", f"Tenant {name[:60]!r} not found.")
 
 
 def short(scope: str) -> str:
@@ -126,10 +115,10 @@ def client_of(microsoft: Microsoft, query: dict[str, str]) -> tuple[Client, str]
     """Return client and redirect address; raises PageError: such a request is never redirected."""
     client = microsoft.lab.identity.clients.get(query.get("client_id", ""))
     if client is None:
-        raise PageError("AADSTS700016", "Application was not found in the directory.")
+        raise _page_error("AADSTS700016", "Application was not found in the directory.")
     redirect_uri = query.get("redirect_uri", "")
     if not client.accepts(redirect_uri):
-        raise PageError(
+        raise _page_error(
             "AADSTS50011", f"The redirect URI {redirect_uri!r} does not match the redirect URIs configured."
         )
     return client, redirect_uri
@@ -171,14 +160,6 @@ def checked(
     )
 
 
-def back(redirect_uri: str, **values: str) -> str:
-    """Return the redirect address with values added."""
-    parts = urlsplit(redirect_uri)
-    added = [(key, item) for key, item in values.items() if item]
-    query = [*parse_qsl(parts.query, keep_blank_values=True), *added]
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
 def allow(microsoft: Microsoft, wish: Wish, box: Mailbox, granted: list[str]) -> dict[str, str]:
     """Issue a code for what the person left ticked; returns the values that go back to the client."""
     scopes = [scope for scope in wish.scopes if scope in granted]
@@ -212,11 +193,6 @@ def denied(wish: Wish) -> dict[str, str]:
 
 
 # --- tokens
-
-
-def grant_key(email: str, client_id: str) -> str:
-    """Return the key of what an account allowed a client; there is one grant per pair."""
-    return f"{email} {client_id}"
 
 
 def _encoded(value: bytes) -> str:

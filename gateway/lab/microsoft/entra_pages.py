@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from gateway.lab.core import authorization
 from gateway.lab.core.lab import HEADER, HEADER_VALUE
 from gateway.lab.core.week import Templates, redirect
 from gateway.lab.microsoft import entra
@@ -93,17 +94,17 @@ class EntraPages:
         try:
             entra.check_tenant(self.microsoft, tenant)
             client, redirect_uri = entra.client_of(self.microsoft, query)
-        except entra.PageError as error:
+        except authorization.PageError as error:
             return self.page("error.html", status=400, code=error.code, text=str(error))
         try:
             return entra.checked(self.microsoft, tenant, client, redirect_uri, query)
-        except entra.RedirectError as error:
+        except authorization.RedirectError as error:
             values = {
                 "error": error.code,
                 "error_description": str(error),
                 "state": query.get("state", ""),
             }
-            return redirect(entra.back(redirect_uri, **values))
+            return redirect(authorization.back(redirect_uri, **values))
 
     async def consent(self, request: web.Request) -> web.Response:
         """Show accounts and scopes."""
@@ -145,7 +146,7 @@ class EntraPages:
     def _back(self, wish: entra.Wish, values: dict[str, str]) -> web.Response:
         """Go back by redirect, or by a form that the browser posts."""
         if wish.mode == "query":
-            return redirect(entra.back(wish.redirect_uri, **values))
+            return redirect(authorization.back(wish.redirect_uri, **values))
         return self.page(
             "form_post.html",
             action=wish.redirect_uri,
@@ -159,7 +160,7 @@ class EntraPages:
         try:
             entra.check_tenant(self.microsoft, request.match_info["tenant"])
             _client, redirect_uri = entra.client_of(self.microsoft, dict(request.query))
-        except entra.PageError as error:
+        except authorization.PageError as error:
             return self.page("error.html", status=400, code=error.code, text=str(error))
         return redirect_uri
 
@@ -184,11 +185,13 @@ class EntraPages:
         form = await request.post()
         state = request.query.get("state", "")
         if form.get("decision") != "allow":
-            return redirect(entra.back(redirect_uri, error="access_denied", state=state))
+            return redirect(authorization.back(redirect_uri, error="access_denied", state=state))
         client_id = request.query["client_id"]
         roles = [role for role in ADMIN_ROLES if role in form.getall("role", [])]
         self.microsoft.state.registrations[client_id] = Registration(client_id=client_id, roles=roles)
         self.lab.state.changed()
         return redirect(
-            entra.back(redirect_uri, admin_consent="True", tenant=self.microsoft.state.tenant, state=state)
+            authorization.back(
+                redirect_uri, admin_consent="True", tenant=self.microsoft.state.tenant, state=state
+            )
         )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gateway.lab.core import acts
 from gateway.lab.core.errors import Refusal
 from gateway.lab.core.faults import Kind, Scene
 from gateway.lab.microsoft import delta, person, series
@@ -90,25 +91,13 @@ def calendar_at(microsoft: Microsoft, scene: Scene) -> Calendar:
 def graph_kinds(microsoft: Microsoft) -> list[Kind]:
     """Return the faults of Graph."""
 
-    def trick(name: str) -> Callable[[Scene], None]:
-        def before(_scene: Scene) -> None:
-            microsoft.page_trick = name
-
-        return before
-
-    def untrick(_scene: Scene, answer: Answer) -> Answer:
-        microsoft.page_trick = ""
-        return answer
-
     def bump(scene: Scene) -> None:
         with suppress(Refusal):
             person.bump(microsoft, series.find(microsoft, scene.call))
 
     def lag(scene: Scene) -> None:
         with suppress(Refusal):
-            calendar = calendar_at(microsoft, scene)
-            calendar.lag_s = scene.number("seconds", 2.0)
-            calendar.lag_until_s = microsoft.lab.clock.true_s() + calendar.lag_s
+            acts.lag(calendar_at(microsoft, scene), scene)
 
     def gone(code: str) -> Callable[[Scene], Answer]:
         def before(scene: Scene) -> Answer:
@@ -122,7 +111,13 @@ def graph_kinds(microsoft: Microsoft) -> list[Kind]:
         return before
 
     def page(name: str, text: str, applies: Callable[[Call], bool] = _paged) -> Kind:
-        return Kind(name=f"graph_page_{name}", text=text, before=trick(name), after=untrick, applies=applies)
+        return Kind(
+            name=f"graph_page_{name}",
+            text=text,
+            before=acts.trick(microsoft, name),
+            after=acts.untrick(microsoft),
+            applies=applies,
+        )
 
     kinds = [
         Kind(name=name, text=f"{status} {code}", before=_refused(status, code, text), applies=is_graph)

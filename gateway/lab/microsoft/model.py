@@ -7,6 +7,8 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.lab.core.versions import Versioned
+
 VERSIONS_KEPT = 20
 PERSONAL_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 COLORS = {
@@ -42,7 +44,7 @@ class Version:
 
 
 @dataclass(slots=True, kw_only=True)
-class Item:
+class Item(Versioned[Version]):
     """One event or series in one calendar; after a move the old calendar keeps it as deleted."""
 
     key: str
@@ -51,18 +53,6 @@ class Item:
     order: float
     created_at_s: float
     versions: list[Version]
-
-    @property
-    def now(self) -> Version:
-        """The latest version."""
-        return self.versions[-1]
-
-    def as_of(self, *, at_s: float | None = None, seq: int | None = None) -> Version | None:
-        """Return the version current at a time or number; None when there was none or it is forgotten."""
-        for version in reversed(self.versions):
-            if (at_s is None or version.at_s <= at_s) and (seq is None or version.seq <= seq):
-                return version
-        return None
 
 
 @dataclass(slots=True, kw_only=True)

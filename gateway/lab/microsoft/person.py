@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gateway.lab.core.errors import Refusal
+from gateway.lab.core.tokens import grant_key
 from gateway.lab.microsoft import event_rules, event_writes, items, series
-from gateway.lab.microsoft.entra import grant_key
 from gateway.lab.microsoft.model import guid
 from gateway.lab.microsoft.series import GONE, Found
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from gateway.lab.core import acts
 from gateway.lab.core.errors import Refusal
 from gateway.lab.core.faults import Kind, Scene
 from gateway.lab.microsoft import items, person
 from gateway.lab.microsoft.fault_kinds import calendar_at, has_etag, is_write
 
 if TYPE_CHECKING:
-    from gateway.lab.core.calls import Answer
     from gateway.lab.microsoft.world import Microsoft
 
 Act = Callable[["Microsoft", Scene], None]
@@ -66,23 +66,7 @@ def _reduces(microsoft: Microsoft, scene: Scene) -> None:
 
 def person_kinds(microsoft: Microsoft) -> list[Kind]:
     """Return the faults that people cause."""
-
-    def before(act: Act) -> Callable[[Scene], None]:
-        def run(scene: Scene) -> None:
-            with suppress(Refusal, ValueError, KeyError):
-                act(microsoft, scene)
-
-        return run
-
-    def after(act: Act) -> Callable[[Scene, Answer], Answer]:
-        def run(scene: Scene, answer: Answer) -> Answer:
-            with suppress(Refusal, ValueError, KeyError):
-                act(microsoft, scene)
-            return answer
-
-        return run
-
-    acts: dict[str, tuple[str, Act]] = {
+    later: dict[str, tuple[str, Act]] = {
         "graph_person_edits": ("the person edits the event after the write", _edits),
         "graph_person_deletes": ("the person deletes the event after the write", _deletes),
         "graph_person_moves": ("the person moves the event to another calendar", _moves),
@@ -96,11 +80,11 @@ def person_kinds(microsoft: Microsoft) -> list[Kind]:
         Kind(
             name="graph_412_foreign_edit",
             text="the person edits just before a write with If-Match",
-            before=before(_edits),
+            before=acts.before(microsoft, _edits),
             applies=has_etag,
         ),
         *(
-            Kind(name=name, text=text, after=after(act), applies=is_write)
-            for name, (text, act) in acts.items()
+            Kind(name=name, text=text, after=acts.after(microsoft, act), applies=is_write)
+            for name, (text, act) in later.items()
         ),
     ]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
+from gateway.lab.core.authorization import CodeErrors, credentials, form_of, is_form, redeem
 from gateway.lab.core.calls import Answer, Call
 from gateway.lab.core.errors import Refusal
-from gateway.lab.core.tokens import challenge_of
 from gateway.lab.microsoft import assertions, entra
 from gateway.lab.microsoft.model import guid
 from gateway.lab.microsoft.world import GRAPH
@@ -36,6 +34,15 @@ _SHARED = {
     "client_info",
     "claims",
 }
+_CODE_ERRORS = CodeErrors(
+    unknown="AADSTS9002313: Invalid request, malformed code.",
+    used="AADSTS54005: OAuth2 code was already redeemed.",
+    expired="AADSTS70008: The authorization code has expired.",
+    address="AADSTS50011: The reply address does not match.",
+    address_reason="invalid_grant",
+    verifier="AADSTS501481: The code_verifier does not match.",
+    no_verifier="AADSTS501481: The code_verifier does not match.",
+)
 _IGNORED_PREFIXES = ("x-client-", "x-app-", "x-ms-")
 
 
@@ -50,7 +57,7 @@ class TokenDoor:
 
     def identify(self, call: Call) -> None:
         """Name the call after its grant type; the account is known from the credential it carries."""
-        call.body = dict(parse_qsl(call.raw.decode("utf-8", "replace"), keep_blank_values=True))
+        call.body = form_of(call)
         call.operation = f"oauth.{call.body.get('grant_type', '')}"
         call.path_args = {"tenant": unquote(call.path.split("/")[1])}
         tokens = self.lab.tokens
@@ -61,7 +68,7 @@ class TokenDoor:
     def execute(self, call: Call) -> Answer:
         """Issue tokens; raises Refusal."""
         self.lab.tokens.forget_expired(self.lab.clock.true_s())
-        if not call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        if not is_form(call):
             raise Refusal(400, "invalid_request", "AADSTS900144: The body must be a form.", violation=True)
         if not entra.is_tenant(self.microsoft, call.path_args["tenant"]):
             raise Refusal(400, "invalid_request", "AADSTS90002: Tenant not found.")
@@ -82,14 +89,7 @@ class TokenDoor:
         return Answer(status=200, body=rooms[kind](call, form), headers={"Cache-Control": "no-store"})
 
     def _client(self, call: Call, form: dict[str, str]) -> Client:
-        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
-        scheme, _, value = call.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "basic":
-            try:
-                client_id, _, secret = base64.b64decode(value).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
-                raise Refusal(401, "invalid_client", "AADSTS7000215: Malformed credentials.") from None
-            client_id, secret = unquote(client_id), unquote(secret)
+        client_id, secret = credentials(call, form, malformed="AADSTS7000215: Malformed credentials.")
         client = self.lab.identity.clients.get(client_id)
         if client is None:
             raise Refusal(
@@ -116,22 +116,9 @@ class TokenDoor:
 
     def _code(self, call: Call, form: dict[str, str]) -> dict[str, Any]:
         client = self._client(call, form)
-        tokens = self.lab.tokens
-        code = tokens.codes.get(form.get("code", ""))
-        if code is None or code.client_id != client.client_id:
-            raise Refusal(400, "invalid_grant", "AADSTS9002313: Invalid request, malformed code.")
-        if code.grant:
-            tokens.revoke_grant(code.grant)
-            raise Refusal(400, "invalid_grant", "AADSTS54005: OAuth2 code was already redeemed.")
-        if code.expires_at_s <= self.lab.clock.true_s():
-            raise Refusal(400, "invalid_grant", "AADSTS70008: The authorization code has expired.")
-        if code.redirect_uri != form.get("redirect_uri"):
-            raise Refusal(400, "invalid_grant", "AADSTS50011: The reply address does not match.")
-        verifier = form.get("code_verifier", "")
-        if code.challenge and not self.lab.settings.drop_pkce and challenge_of(verifier) != code.challenge:
-            raise Refusal(400, "invalid_grant", "AADSTS501481: The code_verifier does not match.")
+        code = redeem(self.lab, client, form, _CODE_ERRORS)
         box = self._person(call, code.account)
-        code.grant = tokens.grant(code.account, client.client_id, code.scopes).key
+        code.grant = self.lab.tokens.grant(code.account, client.client_id, code.scopes).key
         scopes = self._narrowed(form, code.scopes, strict=False)
         answer = self._answer(client, box, code.scopes, scopes, code.grant, form)
         if code.with_refresh:

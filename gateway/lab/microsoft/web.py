@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from gateway.lab.core.errors import Refusal
-from gateway.lab.core.week import Row, Templates, first_day, grid, redirect
+from gateway.lab.core.people_pages import PeoplePages
+from gateway.lab.core.week import Row, first_day, grid, redirect
 from gateway.lab.microsoft import event_reads, items, person, times
 from gateway.lab.microsoft.model import COLORS
 
@@ -22,20 +22,18 @@ _AUTO = "#9fc5f8"
 _LOST = "There is no such event."
 
 
-class Pages:
+class Pages(PeoplePages):
     """All HTML of the simulated Outlook."""
 
     def __init__(self, microsoft: Microsoft) -> None:
+        super().__init__(microsoft.lab, "/lab/microsoft")
         self.microsoft = microsoft
-        self.lab = microsoft.lab
-        self.page = Templates().page
 
     def routes(self) -> list[web.RouteDef]:
         """Return all routes."""
         return [
             web.get("/lab/microsoft/event", self.event_link),
-            web.get("/lab/microsoft/{account}", self.week),
-            web.post("/lab/microsoft/{account}", self.change),
+            *self.people_routes(),
         ]
 
     def accounts(self) -> list[dict[str, Any]]:
@@ -45,7 +43,7 @@ class Pages:
                 "email": box.email,
                 "provider": "Microsoft",
                 "zone": box.zone,
-                "address": f"/lab/microsoft/{quote(box.email)}",
+                "address": self.address(box.email),
                 "note": "suspended" if box.suspended else "personal account" if box.personal else "",
             }
             for box in self.microsoft.state.mailboxes.values()
@@ -58,7 +56,7 @@ class Pages:
         except Refusal:
             return self.page("error.html", status=404, code="404", text=_LOST)
         day = times.day_of(found.body["start"])
-        return redirect(f"/lab/microsoft/{quote(found.calendar.owner)}?day={day.isoformat()}")
+        return redirect(self.address(found.calendar.owner, day=day.isoformat()))
 
     def _shown(self, box: Mailbox) -> list[tuple[Calendar, dict[str, Any]]]:
         return [
@@ -78,7 +76,7 @@ class Pages:
         """Show a week and a list of four."""
         box = self.microsoft.state.mailboxes.get(request.match_info["account"])
         if box is None:
-            return self.page("error.html", status=404, code="404", text="There is no such account.")
+            return self.no_account()
         view = ZoneInfo(box.zone)
         today = self.lab.clock.now().astimezone(view).date()
         day, monday = first_day(request.query.get("day", ""), today)
@@ -110,21 +108,8 @@ class Pages:
             for item, _version, body, day in found
         ]
 
-    async def change(self, request: web.Request) -> web.Response:
-        """Add, edit or delete an event as the person."""
-        origin = request.headers.get("Origin")
-        if origin and urlsplit(origin).netloc != request.host:
-            return self.page("error.html", status=403, code="403", text="This form belongs to another page.")
-        account = request.match_info["account"]
-        form = {name: str(value) for name, value in (await request.post()).items()}
-        try:
-            self._act(account, form)
-        except (Refusal, ValueError, KeyError) as error:
-            return self.page("error.html", status=400, code="400", text=str(error))
-        self.lab.state.changed()
-        return redirect(f"/lab/microsoft/{quote(account)}?day={quote(form.get('day', ''))}")
-
-    def _act(self, account: str, form: dict[str, str]) -> None:
+    def act(self, account: str, form: dict[str, str]) -> None:
+        """Do what a form says, as the person; raises Refusal, ValueError or KeyError."""
         calendar = person.calendar_of(self.microsoft, account, form["calendar"])
         event = _event(form, self.microsoft.state.mailboxes[account].zone)
         match form["act"]:
