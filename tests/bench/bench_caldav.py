@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
 from functools import partial
@@ -27,7 +27,8 @@ import psutil
 
 from gateway.services.prepare import etag_of
 from gateway.store.sealed import new_key
-from tests.bench import caldav_load, questions
+from tests.bench import caldav_load, caldav_writes, questions
+from tests.bench.caldav_writes import FIRST_NUMBER, Side, put_new
 from tests.bench.figures import Figure, summary, table
 from tests.bench.probe import probe
 from tests.bench.questions import XML
@@ -37,7 +38,6 @@ from tests.bench.seed_caldav import (
     load,
     meeting,
     merged,
-    night_object,
     write_stock,
 )
 from tests.bench.stock import stock_radicale
@@ -45,8 +45,6 @@ from tests.bench.wire import Answer, Wire
 from tests.conftest import Cli
 from tests.servers import Server
 
-_TYPE = "text/calendar; charset=utf-8"
-_NIGHTS = 1_000_000  # numbers of what the benchmark writes
 Ask = Callable[[Wire], Answer]
 Check = Callable[[Answer], str]  # what is wrong with an answer, nothing where it is right
 
@@ -65,15 +63,6 @@ class Size:
 
 
 QUICK = Size(objects=100, many=500, rounds=1, ours_a_round=2, load_s=0.5, clients=4)
-
-
-@dataclass(slots=True)
-class Side:
-    """One server under test; ``state``: what one question leaves for the next."""
-
-    wire: Wire
-    state: dict[str, str] = field(default_factory=dict)
-    number: int = _NIGHTS
 
 
 class CaldavBench:
@@ -115,7 +104,7 @@ class CaldavBench:
         load(self.address, "large", self.objects, others=self.size.many - self.size.objects)
         with ExitStack() as stack:
             self.server = stack.enter_context(Server(self.cli.variables()))
-            self.ours = Side(stack.enter_context(self._wire("cal")))
+            self.ours = Side(stack.enter_context(self._wire("cal")), self.monday)
             self.theirs = self._stock(stack, say) if self.has_stock else None
             for part in (self.writes, self.reads, self.reports, self.queries):
                 say(part.__name__)
@@ -135,7 +124,9 @@ class CaldavBench:
         write_stock(folder, self.objects)
         say("stock Radicale reads its files once")
         address = stack.enter_context(stock_radicale(folder))
-        side = Side(stack.enter_context(Wire(f"{address}/ann/cal/", "ann", "ann", timeout_s=1800)))
+        side = Side(
+            stack.enter_context(Wire(f"{address}/ann/cal/", "ann", "ann", timeout_s=1800)), self.monday
+        )
         answer = side.wire.ask("PROPFIND", body=questions.ETAGS, Depth="1", Content_Type=XML)
         assert answer.status == 207, answer
         return side
@@ -145,17 +136,18 @@ class CaldavBench:
     def row(
         self,
         name: str,
-        line: float,
+        line: float | None,
         ask: Callable[[Side], Answer],
         check: Check,
         *,
         rounds: int | None = None,
         ours_a_round: int | None = None,
+        note: str = "",
     ) -> None:
         """Ask both in turns, hold the answers against the truth, and note how often ours is as fast."""
         took: dict[str, list[float]] = {"calgate": [], "stock": []}
         wrong = ""
-        detail: dict[str, object] = {}
+        detail: dict[str, object] = {"state": note} if note else {}
         for turn in range(rounds or self.size.rounds):
             for again in range(ours_a_round or self.size.ours_a_round):
                 answer = _timed(took["calgate"], ask, self.ours)
@@ -174,31 +166,13 @@ class CaldavBench:
     # -- rows ---------------------------------------------------------------------------------------
 
     def writes(self) -> None:
-        """PUT, PUT with If-Match, DELETE."""
-        self.row("PUT new", 150, self._put_new, _status(201))
-        self.row("PUT update with If-Match", 20, self._put_update, _status(201, 204))
-        self.row("DELETE", 25, self._delete, _status(200, 204))
+        """PUT, PUT with If-Match, DELETE, before and after a first synchronisation."""
+        caldav_writes.measure(self.row, self._follow)
 
-    def _put_new(self, side: Side) -> Answer:
-        side.number += 1
-        one = night_object(side.number, self.monday)
-        return side.wire.ask("PUT", one.name, one.ical(), Content_Type=_TYPE, If_None_Match="*")
-
-    def _put_update(self, side: Side) -> Answer:
-        one = night_object(side.number, self.monday)
-        if "etag" not in side.state:
-            side.state["etag"] = side.wire.ask("GET", one.name).header("ETag")
-        side.state["revision"] = str(int(side.state.get("revision", "0")) + 1)
-        data = one.ical(f"v{side.state['revision']}")
-        answer = side.wire.ask("PUT", one.name, data, Content_Type=_TYPE, If_Match=side.state["etag"])
-        side.state["etag"] = answer.header("ETag")
-        return answer
-
-    def _delete(self, side: Side) -> Answer:
-        # What PUT made is deleted, the newest first; one is left for each side's own order of calls.
-        answer = side.wire.ask("DELETE", night_object(side.number, self.monday).name)
-        side.number -= 1
-        return answer
+    def _follow(self) -> None:
+        for side in (self.ours, self.theirs):
+            if side is not None:
+                caldav_writes.follow(side)
 
     def reads(self) -> None:
         """GET, PROPFIND, GET of everything."""
@@ -263,7 +237,7 @@ class CaldavBench:
         if "ten" not in side.state:
             side.state["ten"] = self._token(side)
             for _ in range(10):
-                assert self._put_new(side).status == 201
+                assert put_new(side).status == 201
         return _ask("REPORT", side, body=questions.sync(side.state["ten"]), Depth="1")
 
     def _token(self, side: Side) -> str:
@@ -315,19 +289,19 @@ class CaldavBench:
     def sizes(self) -> None:
         """Ask the same of a calendar with ten times as many objects."""
         with self._wire("large") as wire:
-            large = Side(wire, number=2 * _NIGHTS)
+            large = Side(wire, self.monday, number=2 * FIRST_NUMBER)
             names = self.names[:: max(1, len(self.names) // 50)][:50]
             week = questions.query(*self.week)
             for name, ask in (
                 ("sync poll", self._sync_nothing),
                 ("multiget of 50", partial(self._multiget, names)),
-                ("PUT new", self._put_new),
+                ("PUT new", put_new),
                 ("week query, data", partial(_ask, "REPORT", body=week, Depth="1")),
             ):
                 took: dict[str, list[float]] = {"few": [], "many": []}
                 for _ in range(self.size.rounds * self.size.ours_a_round):
                     for side, key in ((self.ours, "few"), (large, "many")):
-                        side.state.pop("nothing", None) if ask == self._put_new else None
+                        side.state.pop("nothing", None) if ask == put_new else None
                         answer = _timed(took[key], ask, side)
                         assert answer.status in {201, 207}, answer
                 few, many = (statistics.median(took[key]) for key in ("few", "many"))
@@ -372,10 +346,6 @@ def _timed(took: list[float], ask: Callable[[Side], Answer], side: Side) -> Answ
     answer = ask(side)
     took.append((time.perf_counter() - begun) * 1000)
     return answer
-
-
-def _status(*good: int) -> Check:
-    return lambda answer: "" if answer.status in good else f"status {answer.status}"
 
 
 def _differ(found: set[Any], expected: set[Any]) -> str:
