@@ -103,7 +103,7 @@ __all__ = [
     "resource_hash",
 ]
 
-CONTRACT_VERSION = (1, 1)
+CONTRACT_VERSION = (1, 2)
 """Major and minor: a plug-in with another major is refused, one with a newer minor too."""
 
 

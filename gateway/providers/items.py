@@ -34,6 +34,8 @@ class RemoteCalendar:
         zone: IANA name, or None where the provider does not say.
         is_resource: it belongs to a room or a piece of equipment there.
         is_deletable: the account may remove it as a whole; says nothing about who made it.
+        place: a name that it has for every account that reaches it, so that no two of them write into it;
+            None where the provider knows none.
     """
 
     id: str
@@ -44,6 +46,7 @@ class RemoteCalendar:
     is_primary: bool = False
     is_resource: bool = False
     is_deletable: bool = False
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

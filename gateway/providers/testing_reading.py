@@ -94,6 +94,13 @@ class ReadingContract(ContractBase):
         assert pages[-1].looked is not None
         assert all(page.cursor is None for page in pages[:-1])
 
+    async def test_a_calendar_has_one_place_however_it_is_asked_for(
+        self, account: RemoteAccount, calendar_id: str
+    ) -> None:
+        """What tells two accounts' calendars apart does not depend on who asks how."""
+        places = {one.place for one in await account.calendars() if one.id == calendar_id}
+        assert places <= {(await account.calendar(calendar_id)).place}
+
     async def test_a_calendar_that_is_not_there_is_missing(
         self, account: RemoteAccount, presentation: Presentation, key: ObjectKey
     ) -> None:

@@ -217,6 +217,7 @@ def save_calendars(
             "color": one.color,
             "zone": one.zone,
             "is_writable": one.access >= Access.WRITE,
+            "place": one.place,
             "seen_at_utc": now,
         }
         if is_ours:

@@ -23,7 +23,7 @@ from gateway.domain.model import Calendar, CalendarId, Principal
 from gateway.services import access, link_defaults, link_settings
 from gateway.services import resources as resource_service
 from gateway.store import accounts as account_store
-from gateway.store import audit, busy, sync_log, tickets
+from gateway.store import audit, busy, remote_calendars, sync_log, tickets
 from gateway.store import calendars as calendar_store
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
@@ -59,8 +59,8 @@ def add(
     """Bind a calendar to one at a provider; its first sync begins at once, or (``is_held``) after a plan.
 
     Raises:
-        AlreadyExists: this calendar is bound to that one already in this role, or that one receives the
-            copies of another resource.
+        AlreadyExists: this calendar is bound to that one already, be it through another account; or that one
+            receives copies through another account, or those of another resource beside a two-way link.
         InvalidInput: direction and role do not fit, or a setting is wrong.
         Forbidden: the account may not write there.
     """
@@ -75,10 +75,7 @@ def add(
         raise NotFound("The account has no such calendar.")
     if direction is not Direction.PULL and not remote["is_writable"]:
         raise Forbidden("The account may only read that calendar; choose another or link it with pull.")
-    for other in link_store.listing(tx, calendar_id=calendar.id):
-        if other.remote_calendar_id == remote_calendar_id:
-            raise AlreadyExists("This resource is linked to that calendar already; change the link instead.")
-    _refuse_shared(tx, account, remote_calendar_id, direction)
+    _refuse_shared(tx, calendar, account, remote_calendar_id, direction)
     link_id = link_store.insert_one(
         tx,
         {
@@ -113,18 +110,35 @@ def add(
     return made
 
 
-def _refuse_shared(tx: Transaction, account: Account, remote_calendar_id: int, direction: Direction) -> None:
-    """Two two-way links into one calendar would take each other's events for people's."""
-    for other in link_store.listing(tx, account_id=account.id):
-        if other.remote_calendar_id != remote_calendar_id:
-            continue
-        if (
-            Direction.BOTH in {other.direction, direction}
-            and other.pushes
-            and direction is not Direction.PULL
-        ):
+def _refuse_shared(
+    tx: Transaction, calendar: Calendar, account: Account, remote_calendar_id: int, direction: Direction
+) -> None:
+    """One link per resource and calendar there; one account writes there; two-way links have it alone.
+
+    Two accounts that reach the same calendar would each take the other's copies for something that it has
+    to put right.
+    """
+    rows = remote_calendars.same(tx, remote_calendar_id)
+    for other in link_store.listing(tx, remote_calendar_ids=rows):
+        name = other.uuid[:8]
+        is_elsewhere = other.account_id != account.id
+        if other.calendar_id == calendar.id:
+            through = " through another account" if is_elsewhere else ""
             raise AlreadyExists(
-                "Another resource is linked to that calendar; a two-way link needs it for itself."
+                f"This resource is linked to that calendar{through} already; change that link ({name}) or"
+                " remove it first."
+            )
+        if direction is Direction.PULL or not other.pushes:
+            continue
+        if is_elsewhere:
+            raise AlreadyExists(
+                f"Another account writes into that calendar already (link {name}); link it by that"
+                " account, or choose another calendar."
+            )
+        if Direction.BOTH in {other.direction, direction}:
+            raise AlreadyExists(
+                f"Another resource is linked to that calendar (link {name}); a two-way link needs it"
+                " for itself."
             )
 
 

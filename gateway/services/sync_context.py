@@ -25,7 +25,7 @@ from gateway.store import changes as change_store
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
 from gateway.store import objects as object_store
-from gateway.store import sync_log
+from gateway.store import remote_calendars, sync_log
 from gateway.store.database import Transaction
 from gateway.store.links import Claim
 
@@ -114,7 +114,7 @@ class RunContext:
         if not resource:
             return False
         if self._neighbours is None:
-            uuids = link_store.resources_beside(tx, self.link)
+            uuids = remote_calendars.resources_beside(tx, self.link)
             self._neighbours = frozenset(resource_hash(each) for each in uuids)
         return resource in self._neighbours
 

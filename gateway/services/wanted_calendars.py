@@ -82,7 +82,10 @@ def begin(tx: Transaction, row_id: int, *, now: datetime) -> Wish | None:
 def made(tx: Transaction, row_id: int, found: RemoteCalendar, *, now: datetime) -> int:
     """Store the id of a calendar that was made or found; return the row that stands for it now."""
     return remote_calendars.resolve(
-        tx, row_id, found.id, {"name": found.name[:255], "zone": found.zone, "seen_at_utc": now}
+        tx,
+        row_id,
+        found.id,
+        {"name": found.name[:255], "zone": found.zone, "place": found.place, "seen_at_utc": now},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -233,17 +233,3 @@ def signed_in(tx: Transaction, *, state: str) -> str | None:
 def new_uuid() -> str:
     """Return a fresh uuid."""
     return str(uuid.uuid4())
-
-
-def owners_with(tx: Transaction, remote_ids: Sequence[str], provider: str) -> dict[str, list[PrincipalId]]:
-    """Return who else has one of these calendars linked, by remote id."""
-    query = (
-        select(remote_calendar.c.remote_id, account.c.owner_id)
-        .join(account, account.c.id == remote_calendar.c.account_id)
-        .where(account.c.provider == provider, remote_calendar.c.remote_id.in_(remote_ids))
-    )
-    found: dict[str, list[PrincipalId]] = {}
-    for row in tx.execute(query):
-        if row.owner_id is not None:
-            found.setdefault(row.remote_id, []).append(PrincipalId(row.owner_id))
-    return found

@@ -28,7 +28,7 @@ from gateway.domain.model import CalendarId
 from gateway.store import link_statements as statements
 from gateway.store.database import Transaction
 from gateway.store.hot import Hot
-from gateway.store.schema import calendar, resource
+from gateway.store.schema import calendar
 from gateway.store.schema_sync import account, link, remote_calendar
 
 
@@ -300,7 +300,11 @@ def by_uuid(tx: Transaction, prefix: str) -> list[Link]:
 
 
 def listing(
-    tx: Transaction, *, calendar_id: CalendarId | None = None, account_id: AccountId | None = None
+    tx: Transaction,
+    *,
+    calendar_id: CalendarId | None = None,
+    account_id: AccountId | None = None,
+    remote_calendar_ids: Sequence[int] | None = None,
 ) -> list[Link]:
     """Return links in the order they were made."""
     query = _QUERY.order_by(link.c.id)
@@ -308,22 +312,9 @@ def listing(
         query = query.where(link.c.calendar_id == calendar_id)
     if account_id is not None:
         query = query.where(link.c.account_id == account_id)
+    if remote_calendar_ids is not None:
+        query = query.where(link.c.remote_calendar_id.in_(remote_calendar_ids))
     return [link_from_row(row) for row in tx.execute(query)]
-
-
-def resources_beside(tx: Transaction, one: Link) -> list[str]:
-    """Return the uuids of the other resources whose links write to the same remote calendar."""
-    query = (
-        select(resource.c.uuid)
-        .join(calendar, calendar.c.resource_id == resource.c.id)
-        .join(link, link.c.calendar_id == calendar.c.id)
-        .where(
-            link.c.remote_calendar_id == one.remote_calendar_id,
-            link.c.calendar_id != one.calendar_id,
-            link.c.direction != Direction.PULL.value,
-        )
-    )
-    return list(tx.execute(query).scalars())
 
 
 def insert_one(tx: Transaction, values: Mapping[str, Any]) -> LinkId:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
-from gateway.domain.link_model import AccountId
+from gateway.domain.link_model import AccountId, Direction, Link
 from gateway.store.accounts import save_calendar as save
 from gateway.store.database import Transaction
-from gateway.store.schema_sync import link, remote_calendar
+from gateway.store.schema import calendar, resource
+from gateway.store.schema_sync import account, link, remote_calendar
 
-__all__ = ["change", "get", "ids_before", "remove_unlinked", "resolve", "save"]
+__all__ = ["change", "get", "ids_before", "remove_unlinked", "resolve", "resources_beside", "same", "save"]
 
 
 def get(tx: Transaction, row_id: int) -> dict[str, Any] | None:
@@ -22,6 +23,47 @@ def get(tx: Transaction, row_id: int) -> dict[str, Any] | None:
         query = query.with_for_update()
     row = tx.execute(query).one_or_none()
     return None if row is None else dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def same(tx: Transaction, row_id: int) -> list[int]:
+    """Return the rows of one calendar, whichever account reaches it, held until the transaction ends."""
+    query = select(remote_calendar.c.id).where(_is_same(row_id)).order_by(remote_calendar.c.id)
+    if tx.is_postgresql:
+        query = query.with_for_update()
+    return list(tx.execute(query).scalars())
+
+
+def resources_beside(tx: Transaction, one: Link) -> list[str]:
+    """Return the uuids of the other resources whose links write to the remote calendar of a link."""
+    rows = select(remote_calendar.c.id).where(_is_same(one.remote_calendar_id))
+    query = (
+        select(resource.c.uuid)
+        .join(calendar, calendar.c.resource_id == resource.c.id)
+        .join(link, link.c.calendar_id == calendar.c.id)
+        .where(
+            link.c.remote_calendar_id.in_(rows),
+            link.c.calendar_id != one.calendar_id,
+            link.c.direction != Direction.PULL.value,
+        )
+    )
+    return list(tx.execute(query).scalars())
+
+
+def _is_same(row_id: int) -> ColumnElement[bool]:
+    """Return the condition for rows of the calendar of a row: its own, or of its place at its provider."""
+    this, of = remote_calendar.alias(), account.alias()
+    place = select(this.c.place).where(this.c.id == row_id).scalar_subquery()
+    provider = (
+        select(of.c.provider)
+        .join(this, this.c.account_id == of.c.id)
+        .where(this.c.id == row_id)
+        .scalar_subquery()
+    )
+    accounts = select(account.c.id).where(account.c.provider == provider)
+    return or_(
+        remote_calendar.c.id == row_id,
+        and_(remote_calendar.c.place == place, remote_calendar.c.account_id.in_(accounts)),
+    )
 
 
 def ids_before(tx: Transaction, account_id: AccountId, row_id: int) -> frozenset[str]:

@@ -65,7 +65,9 @@ remote_calendar = Table(
     Column("is_writable", Boolean, nullable=False),
     Column("is_ours", Boolean, nullable=False),  # made by us for one resource
     Column("seen_at_utc", UtcDateTime, nullable=False),
+    Column("place", Text),  # its name for every account that reaches it; null: there is none
     UniqueConstraint("account_id", "remote_id"),
+    Index("ix_remote_calendar_place", "place"),
 )
 
 link = Table(  # hot: claimed, renewed and finished all the time

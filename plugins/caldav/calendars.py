@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from gateway.domain.content_lines import PRODID, write
 from gateway.domain.model import Window
 from gateway.domain.timezone import known_zone, vtimezone_lines
+from gateway.providers.addresses import target_of
 from gateway.providers.contract import Access, CalendarLook, RemoteCalendar
 from gateway.providers.errors import (
     BadAnswer,
@@ -42,7 +44,7 @@ async def list_calendars(client: DavClient, homes: tuple[str, ...]) -> list[Remo
             url = resolved(reply.url, member.href)
             path = collection_path(url) if url is not None else ""
             if is_plain(path) and CALENDAR in member.names(f"{DAV}resourcetype") and _takes_events(member):
-                found[path] = _calendar(path, member)
+                found[path] = _calendar(client, path, member)
     return list(found.values())
 
 
@@ -52,7 +54,7 @@ async def get_calendar(client: DavClient, calendar_id: str) -> RemoteCalendar:
     Raises:
         CalendarMissing: gone, or out of reach.
     """
-    return _calendar(calendar_id, await Reader(client, calendar_id).properties())
+    return _calendar(client, calendar_id, await Reader(client, calendar_id).properties())
 
 
 async def create_calendar(client: DavClient, home: str, look: CalendarLook) -> RemoteCalendar:
@@ -74,6 +76,7 @@ async def create_calendar(client: DavClient, home: str, look: CalendarLook) -> R
     made = await get_calendar(client, path)
     return RemoteCalendar(
         id=path,
+        place=_place(client, path),
         name=name,
         access=Access.OWN,
         zone=made.zone or look.zone,
@@ -97,7 +100,7 @@ async def change_calendar(client: DavClient, calendar_id: str, look: CalendarLoo
                 await client.proppatch(calendar_id, xml.proppatch(prop))
             except (Rejected, Forbidden):
                 continue
-    return _calendar(calendar_id, await reader.properties())
+    return _calendar(client, calendar_id, await reader.properties())
 
 
 async def delete_calendar(client: DavClient, calendar_id: str) -> None:
@@ -141,19 +144,25 @@ def _access(member: Member) -> Access:
     return Access.READ if f"{DAV}read" in names else Access.FREEBUSY
 
 
-def _calendar(path: str, member: Member) -> RemoteCalendar:
+def _calendar(client: DavClient, path: str, member: Member) -> RemoteCalendar:
     access = _access(member)
     ours = path.rstrip("/").rpartition("/")[2].startswith(OURS)
     found = _TZID.search(member.raw(f"{xml.CALENDAR}calendar-timezone") or "")
     zone = known_zone(found[1]) if found else None
     return RemoteCalendar(
         id=path,
+        place=_place(client, path),
         name=member.text(f"{DAV}displayname") or path.rstrip("/").rpartition("/")[2] or path,
         access=access,
         zone=zone.key if zone else None,
         color=color_here(member.text(f"{xml.APPLE}calendar-color")),
         is_deletable=ours and access >= Access.WRITE,
     )
+
+
+def _place(client: DavClient, path: str) -> str:
+    """Return the address of a calendar; whoever else reaches it there has the same."""
+    return target_of(client.home).origin + unquote(path)
 
 
 def _timezone(name: str | None) -> str | None:

@@ -26,7 +26,7 @@ class CalDavProvider:
 
     name = "caldav"
     label = "CalDAV"
-    contract = (1, 1)
+    contract = (1, 2)
     capabilities = Capability.WRITE | Capability.DELTA | Capability.CONDITIONAL | Capability.IDEMPOTENT
 
     @property

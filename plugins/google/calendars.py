@@ -128,6 +128,7 @@ def _calendar(entry: Mapping[str, Any]) -> RemoteCalendar:
     is_primary = entry.get("primary") is True
     return RemoteCalendar(
         id=name,
+        place=name,
         name=text("summaryOverride") or text("summary") or name,
         access=access,
         zone=text("timeZone"),

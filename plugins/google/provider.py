@@ -51,7 +51,7 @@ class GoogleProvider:
 
     name = "google"
     label = "Google Calendar"
-    contract = (1, 0)
+    contract = (1, 2)
     capabilities = (
         Capability.WRITE
         | Capability.DELTA

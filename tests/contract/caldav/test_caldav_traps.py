@@ -447,6 +447,8 @@ async def test_a_read_only_calendar_and_a_missing_one_are_told_apart(
         await put(account, calendar_id, fresh())
     (found,) = [one for one in await account.calendars() if one.id == calendar_id]
     assert found.access.name == "READ"
+    assert (found.place or "").endswith(calendar_id)
+    assert (found.place or "").startswith("http")
     del laboratory.dav.state.calendars[f"ada/{calendar_id.rstrip('/').rpartition('/')[2]}"]
     with pytest.raises(CalendarMissing):
         await pull(account, calendar_id)

@@ -537,7 +537,8 @@ async def test_under_the_narrow_scope_listing_is_refused_and_the_rest_works(labo
         with pytest.raises(Forbidden):
             await narrow.account.calendars()
         calendar = await narrow.account.create_calendar(CalendarLook(name="Ours", color="#112233"))
-        assert (await narrow.account.calendar(calendar.id)).access is Access.OWN
+        known = await narrow.account.calendar(calendar.id)
+        assert (known.access, known.place) == (Access.OWN, calendar.id)
         made = await put(narrow.account, calendar.id, SERIES)
         assert (await everything(narrow.account, calendar.id))[0][made.remote_id].version == made.version
         with pytest.raises(Forbidden):
