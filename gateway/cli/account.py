@@ -12,7 +12,7 @@ import typer
 
 from gateway.cli import account_fields
 from gateway.cli.command import ACTOR, Operator, command, group, refuse
-from gateway.cli.engine import account_row, with_engine
+from gateway.cli.engine import account_row, with_engine, without_terms
 
 if TYPE_CHECKING:
     from gateway.domain.link_model import Account
@@ -65,7 +65,7 @@ def connect(
     from gateway.services import accounts, principals
 
     if not accept_terms:
-        raise refuse(f"{accounts.TERMS} Repeat with --accept-terms.")
+        raise without_terms(provider)
     with op.database() as db:
         owner = db.read(principals.get, person)
         if key_file is not None or subject is not None:

@@ -11,7 +11,7 @@ import typer
 from gateway.cli.account import uses_of
 from gateway.cli.account_fields import PREFIX
 from gateway.cli.command import ACTOR, Operator, command, group, refuse
-from gateway.cli.engine import with_engine
+from gateway.cli.engine import with_engine, without_terms
 from gateway.cli.link import given_settings
 
 if TYPE_CHECKING:
@@ -57,10 +57,8 @@ def add(
     ] = False,
 ) -> None:
     """Connect a whole organisation: a service account with delegation, or an application permission."""
-    from gateway.services import accounts
-
     if not accept_terms:
-        raise refuse(f"{accounts.TERMS} Repeat with --accept-terms.")
+        raise without_terms(provider)
     with op.database() as db:
         owner = _owner(db, person)
 

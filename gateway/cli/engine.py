@@ -37,6 +37,20 @@ def with_engine(op: Operator, db: Database, work: Callable[[Engine], Awaitable[R
     return asyncio.run(whole())
 
 
+def without_terms(provider: str) -> Exception:
+    """Return the refusal that shows the privacy terms of a connection.
+
+    Raises:
+        Misconfigured: there is no such provider; terms would be read for nothing.
+    """
+    from gateway.cli.command import refuse
+    from gateway.services import accounts
+    from gateway.sync.engine import installed_providers
+
+    installed_providers().provider(provider)
+    return refuse(f"{accounts.TERMS} Repeat with --accept-terms.")
+
+
 def account_row(found: Account, owner: str | None) -> dict[str, Any]:
     """Return an account as commands show it."""
     return {

@@ -48,8 +48,8 @@ class Registry:
         for plugin in self.refused:
             if plugin.name == name:
                 raise Misconfigured(f"The provider {name} cannot be used: {plugin.reason}")
-        known = ", ".join(sorted(self.providers)) or "none"
-        raise Misconfigured(f"There is no provider of this name; installed are: {known}.")
+        known = ", ".join(f"{each} ({self.providers[each].label})" for each in sorted(self.providers))
+        raise Misconfigured(f"There is no provider of this name; installed are: {known or 'none'}.")
 
 
 def load_providers(found: Iterable[EntryPoint] | None = None) -> Registry:

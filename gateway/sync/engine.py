@@ -22,6 +22,7 @@ from gateway.sync.worker import Worker
 _OURS = (
     EntryPoint("caldav", "plugins.caldav.provider:CalDavProvider", GROUP),
     EntryPoint("google", "plugins.google.provider:GoogleProvider", GROUP),
+    EntryPoint("graph", "plugins.graph.provider:GraphProvider", GROUP),
     EntryPoint("ics", "plugins.ics.provider:IcsProvider", GROUP),
 )
 

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.store.sealed import Sealer
 from tests.conftest import NOW, Cli
+from tests.e2e.cli_inside import run
 
 CALENDAR = (
     "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:test\r\n"
@@ -282,3 +283,15 @@ def test_help_names_every_command(cli: Cli) -> None:
                  "restore", "doctor"):  # fmt: skip
         assert name in ended.stdout
     assert json.loads(cli("resource", "list", "--json").stdout) == []
+
+
+@pytest.mark.parametrize("command", [("account", "connect"), ("connection", "add")])
+async def test_a_misspelt_provider_is_told_with_the_names_there_are_before_any_terms(
+    cli: Cli, command: tuple[str, ...]
+) -> None:
+    more = ("--mailbox", "ada@example.org") if "add" in command else ()
+    wrong = (await run(cli, *command, "gogle", "--person", "ada", *more, fails=True))["error"]["message"]
+    assert "google (Google Calendar), graph (Microsoft 365), ics" in wrong
+    assert "--accept-terms" not in wrong
+    right = (await run(cli, *command, "google", "--person", "ada", *more, fails=True))["error"]["message"]
+    assert "--accept-terms" in right
