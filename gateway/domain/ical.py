@@ -125,6 +125,14 @@ def parse_entry(entry: ImportEntry, *, max_bytes: int) -> ParsedObject:
         raise type(error)(error.reason, line=line, property_name=error.property_name) from None
 
 
+def unknown_zone_told(obj: ParsedObject) -> str | None:
+    """Return why the times of an object cannot be told, or None: a guess may block the wrong hour."""
+    if not obj.zone_problems:
+        return None
+    name = "".join(char for char in obj.zone_problems[0] if char.isprintable())[:80]
+    return f"it is in the time zone {name}, which nobody knows and it does not define"
+
+
 def object_of(calendar: Component, data: bytes) -> ParsedObject:
     """Check one VCALENDAR that was read already; see ``parse_object``."""
     if values_of(calendar, "METHOD"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gateway.domain.errors import InvalidInput
+from gateway.domain.ical import unknown_zone_told
 from gateway.domain.line_edit import drop, events, to_bytes, tree_of
 from gateway.domain.line_tree import LineComponent, parameter, split
 from gateway.providers.contract import Removed, Unreadable, Upsert
@@ -28,10 +29,11 @@ def item_of(remote: Remote, addresses: frozenset[str] = frozenset()) -> Item:
     if b"BEGIN:VEVENT" not in remote.body.upper() and b"BEGIN:VCALENDAR" in remote.body.upper():
         return Removed(remote_id=remote.name)  # tasks and notes are nothing to us
     try:
-        readable(remote.body)
+        reason = unknown_zone_told(readable(remote.body))
         tree = tree_of(remote.body)
     except (InvalidInput, ValueError) as error:
         reason = str(error) if isinstance(error, InvalidInput) else "it is no calendar object"
+    if reason is not None:
         return Unreadable(remote_id=remote.name, version=f"etag:{remote.etag}"[:200], reason=reason)
     own = copy_of(tree, remote.name)
     version = version_of(remote.body)

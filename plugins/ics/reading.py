@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 from gateway.domain.errors import InvalidCalendarData, InvalidInput
-from gateway.domain.ical import parse_entry
+from gateway.domain.ical import parse_entry, unknown_zone_told
 from gateway.domain.ical_import import ImportEntry, split_import
 from gateway.providers.contract import RemoteKind, Unreadable, Upsert
 from gateway.providers.errors import BadAnswer
@@ -73,9 +73,11 @@ def _item(entry: ImportEntry) -> Upsert | Unreadable | None:
         return None
     version = hashlib.sha256(_STAMPS.sub(b"", data)).hexdigest()[:32]
     try:
-        parse_entry(entry, max_bytes=MAX_OBJECT_BYTES)
+        problem = unknown_zone_told(parse_entry(entry, max_bytes=MAX_OBJECT_BYTES))
     except InvalidInput as error:
-        return Unreadable(remote_id=name, version=version, reason=str(error))
+        problem = str(error)
+    if problem is not None:
+        return Unreadable(remote_id=name, version=version, reason=problem)
     copy = _COPY.fullmatch(entry.uid or "")
     kind = RemoteKind.OUT_OF_OFFICE if _AWAY.search(data) else RemoteKind.BOOKING
     marker = copy[1] if copy is not None else None

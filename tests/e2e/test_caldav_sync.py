@@ -15,6 +15,7 @@ from gateway.lab.core.faults import Match
 from gateway.services import links
 from gateway.store import accounts as account_store
 from gateway.store import busy
+from gateway.store import links as link_store
 from gateway.store.database import Database
 from gateway.sync.leave import Copies, Leaver
 from tests.bench.stock import stock_radicale
@@ -299,3 +300,61 @@ async def test_pain_5_a_published_file_with_our_own_copies_blocks_nothing_ics(wo
         await world.run()
         assert world.status(published.id).error is None
         assert world.db.read(busy.remote_ids, published.id) == set()
+
+
+async def test_pain_4_a_name_that_was_deleted_is_taken_again_caldav(world: CalDavWorld) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect())
+    for title in ("First", "Second", "Third"):
+        world.put(room, "a", event("a", title))
+        await world.run()
+        (copy,) = world.there(link.remote_id).values()
+        assert f"SUMMARY:{title}" in copy
+        world.delete(room, "a")
+        await world.run()
+        assert world.there(link.remote_id) == {}
+
+
+@pytest.mark.parametrize("form", ["seconds", "date", "bare", "long"])
+async def test_pain_33_a_server_that_asks_for_patience_gets_it_and_everything_arrives_caldav(
+    world: CalDavWorld, form: str
+) -> None:
+    room = world.add_resource()
+    account = await world.connect()
+    link = await world.link(room, account)
+    world.laboratory.lab.faults.script(f"429_{form}", Match(verb="PUT"), times=3)
+    for number in range(20):
+        world.put(room, f"e{number}", event(f"e{number}", days=number % 5))
+    for _ in range(5):
+        before = world.laboratory.lab.journal.number
+        await world.run()
+        if len(world.there(link.remote_id)) < 20:
+            # Nobody comes back before the time that was named.
+            asked = world.laboratory.lab.journal.number
+            assert asked > before
+            await world.run()
+            assert world.laboratory.lab.journal.number == asked
+        with world.db.transaction(write=True) as tx:
+            link_store.wake_account(tx, account.id)
+    assert world.laboratory.lab.faults.fired[f"429_{form}"] == 3
+    assert len(world.there(link.remote_id)) == 20
+
+
+async def test_pain_22_a_zone_that_nobody_knows_is_told_and_never_read_as_utc_caldav(
+    world: CalDavWorld,
+) -> None:
+    room = world.add_resource()
+    link = await world.link(room, await world.connect(), direction=Direction.BOTH)
+    remote = world.calendar_there(link.remote_id)
+    start = f"DTSTART:{SOON:%Y%m%dT%H%M%S}Z"
+    name = person.add(world.laboratory.dav, remote, start, "DURATION:PT1H", "SUMMARY:Hers")
+    # Servers that check nothing hold such things.
+    stored = remote.resources[name]
+    stored.body = stored.body.replace(start, start.replace(":", ";TZID=Nowhere/Land:").rstrip("Z"))
+    await world.run(poll=True)
+    assert world.here(room) == {}
+    (aside,) = world.parked(link.id).values()
+    assert "Nowhere/Land" in aside["reason"]
+    person.change(world.laboratory.dav, remote, name, dtstart=start)
+    await world.run(poll=True)
+    assert (len(world.here(room)), world.parked(link.id)) == (1, {})

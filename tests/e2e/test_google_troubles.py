@@ -72,21 +72,25 @@ async def test_pain_3_an_answer_that_never_came_leaves_one_event(world: GoogleWo
 @pytest.mark.parametrize(
     "fault", ["503_before", "garbage_html", "garbage_not_json", "garbage_empty", "half_body"]
 )
-async def test_pain_8_a_failed_or_empty_listing_deletes_nothing(world: GoogleWorld, fault: str) -> None:
+async def test_pain_2_and_8_a_failed_or_empty_listing_creates_and_deletes_nothing(
+    world: GoogleWorld, fault: str
+) -> None:
     calendar, account = world.add_resource(), await world.connect()
     link = await world.link(calendar, account, direction=Direction.BOTH)
     for uid in "abc":
         world.put(calendar, uid, event(uid))
     await world.run()
+    writes = await world.writes()
     await world.lab.fault(fault, operation="calendar.events.list", times=-1)
     over(world)
     await world.run(full=True)
     assert sorted(world.here(calendar)) == ["a", "b", "c"]
-    assert len(await world.there(link.remote_id)) == 3
+    assert await world.writes() == writes
     await world.lab.control("DELETE", "faults")
     over(world)
     await world.run(full=True)
     assert sorted(world.here(calendar)) == ["a", "b", "c"]
+    assert (await world.writes(), len(await world.there(link.remote_id))) == (writes, 3)
     assert world.status(link.id).state is LinkState.ACTIVE
 
 

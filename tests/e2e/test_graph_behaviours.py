@@ -6,9 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.domain.ical import parse_object
 from gateway.domain.link_model import Direction, LinkState
 from gateway.store import links as link_store
 from gateway.store.database import Database
+from tests.contract.lab.graph_client import ADA
+from tests.e2e.graph_side import occurrences_at
 from tests.e2e.graph_world import GraphWorld, graph_world
 from tests.e2e.office import SOON, event, series
 
@@ -133,3 +136,38 @@ async def test_pain_19_a_series_from_before_the_window_is_complete_inside_it_gra
     await world.run(poll=True)
     assert {title for title, *_ in world.occurrences(calendar)} == {"New habit"}
     assert len(world.here(calendar)) == 1
+
+
+async def test_pain_23_what_comes_in_brings_the_definition_of_its_zone_graph(world: GraphWorld) -> None:
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account, direction=Direction.BOTH)
+    zones = {
+        "Eastern Standard Time": "America/New_York",
+        "Australia/Sydney": "Australia/Sydney",
+        "Morocco Standard Time": "Africa/Casablanca",
+    }
+    for name in zones:
+        await world.person_adds(
+            link.remote_id,
+            subject=name,
+            start={"dateTime": f"{SOON:%Y-%m-%d}T15:00:00", "timeZone": name},
+            end={"dateTime": f"{SOON:%Y-%m-%d}T16:00:00", "timeZone": name},
+            recurrence={
+                "pattern": {"type": "daily", "interval": 7},
+                "range": {"type": "numbered", "startDate": f"{SOON:%Y-%m-%d}", "numberOfOccurrences": 30},
+            },
+        )
+    await world.run()
+    found = world.here(calendar)
+    for uid, stored in found.items():
+        obj = parse_object(stored, max_bytes=len(stored))
+        (zone,) = [str(one["TZID"]) for one in obj.timezones]
+        (name,) = [name for name in zones if f"SUMMARY:{name}".encode() in stored]
+        assert zone == zones[name]
+        # Our own answer goes back in the same zone, and nothing of it moves.
+        world.put(calendar, uid, stored.replace(b"SUMMARY:", b"SUMMARY:Ours in "))
+    await world.run()
+    assert occurrences_at(world.laboratory, ADA, link.remote_id) == world.occurrences(calendar)
+    for there in (await world.there(link.remote_id)).values():
+        assert zones[there["subject"].removeprefix("Ours in ")] == there["start"]["zone"]
+    assert len(found) == len(zones)

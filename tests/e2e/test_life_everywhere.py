@@ -88,8 +88,8 @@ class Life:
             await self.world.person_adds(self.link.remote_id, subject="Hers", start=at, end=end)
         else:
             there = self.world.calendar_there(self.link.remote_id)
-            start = f"DTSTART:{SOON:%Y%m%dT%H%M%SZ}"
-            person.add(self.world.laboratory.dav, there, start, "SUMMARY:Hers")
+            times = (f"DTSTART:{SOON:%Y%m%d}T150000Z", f"DTEND:{SOON:%Y%m%d}T160000Z")
+            person.add(self.world.laboratory.dav, there, *times, "SUMMARY:Hers")
 
 
 @pytest.fixture(params=sorted(WORLDS))
@@ -121,7 +121,7 @@ async def test_plan_then_run_then_nothing_and_undo_of_an_update(life: Life) -> N
     assert life.world.tickets() == []
 
 
-async def test_pain_1_a_lost_memory_adopts_all_and_creates_none(life: Life) -> None:
+async def test_pain_1_a_lost_memory_adopts_all_and_creates_none_everywhere(life: Life) -> None:
     life.put()
     await life.world.run()
     before = set(await life.there())
@@ -151,7 +151,7 @@ async def test_undo_of_creates_then_leaving_removes_the_rest_and_proves_it(life:
     assert len(await life.there()) == 3
 
 
-async def test_pain_68_leaving_removes_exactly_ours_at_every_provider(life: Life) -> None:
+async def test_pain_68_leaving_removes_exactly_ours_everywhere(life: Life) -> None:
     life.put()
     await life.world.run()
     await life.person_adds()

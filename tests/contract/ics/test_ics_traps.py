@@ -165,7 +165,7 @@ async def test_pain_65_an_unchanged_file_costs_one_conditional_request_under_our
     assert (page.items, page.looked) == ((), None)
 
 
-async def test_a_cursor_of_another_release_is_expired(server: FileServer) -> None:
+async def test_pain_10_a_cursor_of_another_release_is_expired_ics(server: FileServer) -> None:
     account = await opened(server.url)
     for cursor in ("", "[]", "{}", "null", '{"v":1}', '{"v":1,"etag":1,"modified":"","sha":""}'):
         with pytest.raises(CursorExpired):
