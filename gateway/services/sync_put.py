@@ -1,4 +1,4 @@
-"""Writing an object here for a link: whatever it meets is told, never refused."""
+"""Writing an object here for a link: what it meets is told where the resource checks, and never refused."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from gateway.services.sync_context import RunContext, local_view
 from gateway.store import objects as object_store
 from gateway.store import tickets
 from gateway.store.database import Transaction
+
+_CLASH = "clash"
 
 
 def put_here(
@@ -42,6 +44,7 @@ def put_here(
     prepared = prepare(
         ical, ctx.calendar, limits=ctx.limits, now=now, kind=kind, expires_at_utc=expires_at_utc
     )
+    is_checked = ctx.calendar.resource.policy is not ConflictPolicy.ALLOW
     result = object_service.put(
         tx,
         ctx.link.calendar_id,
@@ -51,7 +54,7 @@ def put_here(
         now=now,
         limits=ctx.limits,
         # It has happened elsewhere already: refusing it here would only hide it.
-        on_clash=ConflictPolicy.WARN,
+        on_clash=ConflictPolicy.WARN if is_checked else ConflictPolicy.ALLOW,
     )
     stored = object_store.by_uid(tx, ctx.link.calendar_id, uid)
     if stored is None:
@@ -63,10 +66,14 @@ def put_here(
             link_uuid=ctx.link.uuid,
             uid=uid,
             remote_id=None,
-            reason="clash",
+            reason=_CLASH,
             theirs=None,
             fields=["time"],
             now=now,
+        )
+    elif known is not None:
+        tickets.close_for_link(
+            tx, link_uuid=ctx.link.uuid, uid=uid, reasons=[_CLASH], resolution="gone", now=now
         )
     return local_view(ctx, stored, is_theirs=is_theirs)
 
