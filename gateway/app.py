@@ -84,6 +84,7 @@ def build(
         webhooks_door.add(app, deps, engine)
         app.cleanup_ctx.append(partial(_engine, deps=deps, sealer=sealer, slot=engine))
     app.cleanup_ctx.append(partial(_background, deps=deps))
+    app.on_cleanup.append(partial(_drain, deps=deps))
     return app
 
 
@@ -240,6 +241,11 @@ async def _engine(
         await asyncio.to_thread(engine.wakeups.stop)
 
 
+async def _drain(_app: web.Application, *, deps: Deps) -> None:
+    """Write down what requests have left behind them before the database is closed."""
+    await deps.sign_in.drain()
+
+
 async def _background(_app: web.Application, *, deps: Deps) -> AsyncIterator[None]:
     """Run the chores while the application lives."""
     tasks = [
@@ -336,7 +342,13 @@ def _leased(name: str, owner: str, every_s: float, deps: Deps, chore: Callable[[
     )
     if held is None:
         return None
-    done = chore(deps)
+    try:
+        done = chore(deps)
+    except Exception:
+        # Whoever starts next need not wait until the lease has ended by itself.
+        with suppress(Exception):
+            deps.db.write(leases.give_back, held, now=deps.clock())
+        raise
     deps.db.write(leases.finish, held, now=deps.clock())
     return done
 

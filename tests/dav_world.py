@@ -184,7 +184,7 @@ class Server:
         self._ready.set()
         await self._stop.wait()
         await runner.cleanup()
-        sign_in.close()
+        await sign_in.drain()
 
 
 @pytest.fixture

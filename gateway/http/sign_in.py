@@ -199,6 +199,12 @@ class SignIn:
         while len(self._verified) > _REMEMBERED:
             self._verified.popitem(last=False)
 
+    async def drain(self) -> None:
+        """Wait for what is being written down and verified; nobody signs in any more."""
+        while self._notes:
+            await asyncio.gather(*self._notes, return_exceptions=True)
+        await asyncio.to_thread(self.close)
+
     def close(self) -> None:
         """Wait for running verifications."""
         self._pool.shutdown(wait=True)

@@ -92,3 +92,8 @@ def finish(tx: Transaction, held: Lease, *, now: datetime) -> bool:
         .values(expires_at_utc=now, done_at_utc=now)
     )
     return bool(changed.rowcount)
+
+
+def give_back(tx: Transaction, held: Lease, *, now: datetime) -> bool:
+    """Give the lease back with the work undone; False where it was lost meanwhile."""
+    return renew(tx, held, now=now, lease_for=timedelta()) is not None

@@ -54,6 +54,14 @@ class TestChores:
         assert self.do(db, "a", NOW + timedelta(minutes=5)) is None
         assert self.do(db, "b", NOW + timedelta(hours=1)) == 1
 
+    def test_a_chore_that_failed_is_free_for_a_node_that_starts_at_once(self, db: Database) -> None:
+        def fails(_: Any) -> int:
+            raise OSError
+
+        with pytest.raises(OSError):  # noqa: PT011 - any error of any chore
+            self.do(db, "a", NOW, fails)
+        assert self.do(db, "b", NOW) == 1
+
     def test_a_chore_whose_node_died_is_taken_over_long_before_its_next_turn(self, db: Database) -> None:
         def dies(_: Any) -> int:
             raise SystemExit
