@@ -25,7 +25,7 @@ from gateway.lab.core.settings import Settings as Switches
 from gateway.providers.compare import with_uid
 from gateway.store import objects as object_store
 from gateway.store.database import Database
-from tests.contract.google.test_google_corpus import LIMIT, MAX_BYTES, Case, cases, year_of
+from tests.contract.corpus_cases import LIMIT, MAX_BYTES, Case, cases, year_of
 from tests.e2e.google_world import GoogleWorld, google_world, occurrences_at
 from tests.e2e.office import SOAK, ZONE
 from tests.judge.corpus import calendar_files, corpus_dir

@@ -11,23 +11,18 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.domain.errors import InvalidInput, TooManyInstances
-from gateway.domain.ical import ParsedObject, parse_entry, parse_object, split_import
-from gateway.domain.model import Window
-from gateway.domain.recurrence import expand
+from gateway.domain.errors import TooManyInstances
+from gateway.domain.ical import parse_object
 from gateway.lab.app import DEMO_PASSWORD, make_lab
 from gateway.lab.core.settings import Settings
 from gateway.providers.compare import comparable
-from gateway.providers.contract import CalendarLook, ObjectKey, Presentation, Put, Upsert
+from gateway.providers.contract import CalendarLook, Presentation, Put, Upsert
 from gateway.providers.errors import ProviderError, Rejected, Unavailable
 from plugins.caldav.account import CalDavAccount
 from plugins.caldav.mapping import project
@@ -35,13 +30,10 @@ from tests.bench.stock import stock_radicale
 from tests.contract.caldav.capabilities import PATH, page
 from tests.contract.caldav.dav_account import opened
 from tests.contract.caldav.servers import calgate, xandikos
+from tests.contract.corpus_cases import MAX_BYTES, Case, cases, spans_of, year_of
 from tests.judge.corpus import calendar_files, corpus_dir
 
-ZONE = ZoneInfo("Europe/Berlin")
 LOOK = Presentation(zone="Europe/Berlin")
-PROBE = Window(start=datetime(1900, 1, 1, tzinfo=UTC), end=datetime(1900, 1, 2, tzinfo=UTC))
-MAX_BYTES = 10_000_000
-LIMIT = 5000
 SOAK = bool(os.environ.get("CALGATE_SOAK"))
 FULL = SOAK or bool(os.environ.get("WRITE_DOCS"))
 OTHERS = 1 if SOAK else 6 if FULL else 400
@@ -52,47 +44,6 @@ SERVERS = {
     "Xandikos": OTHERS,
     "Calgate": OTHERS,
 }
-Spans = set[tuple[datetime, datetime]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    name: str
-    obj: ParsedObject
-    key: ObjectKey
-
-
-def cases(step: int) -> Iterator[Case]:
-    base, files = calendar_files()
-    number = 0
-    for path in files:
-        try:
-            entries = list(split_import(path.read_bytes(), max_object_bytes=MAX_BYTES).entries)
-        except InvalidInput:
-            continue
-        for entry in entries:
-            number += 1
-            if number % step:
-                continue
-            try:
-                obj = parse_entry(entry, max_bytes=MAX_BYTES)
-            except InvalidInput:
-                continue
-            key = ObjectKey(instance_id="corpus", resource_uuid=f"object-{number}", uid=obj.uid)
-            yield Case(name=f"{path.relative_to(base)} {obj.uid}", obj=obj, key=key)
-
-
-def year_of(obj: ParsedObject) -> Window:
-    first = expand(obj, zone=ZONE, window=PROBE, limit=LIMIT).first_start
-    assert first is not None
-    return Window(
-        start=datetime(first.year, 1, 1, tzinfo=UTC), end=datetime(first.year + 1, 1, 1, tzinfo=UTC)
-    )
-
-
-def spans_of(obj: ParsedObject, window: Window) -> Spans:
-    found = expand(obj, zone=ZONE, window=window, limit=LIMIT).occurrences
-    return {(each.start, each.end) for each in found}
 
 
 @asynccontextmanager

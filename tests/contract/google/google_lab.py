@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -13,17 +12,19 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 
 from gateway.lab.app import DEMO_CLIENT, Laboratory
-from gateway.providers.addresses import AddressFilter
-from gateway.providers.client import AccountClient, Budget, TokenKeeper, open_session
+from gateway.lab.google import person
 from gateway.providers.contract import SignedIn, SignInKind, SignInRequest, Use
 from gateway.providers.registry import configuration
 from plugins.google.account import GoogleAccount
 from plugins.google.provider import GoogleProvider
+from tests.contract import remote
 from tests.contract.lab.lab_client import LabClient
+from tests.contract.remote import opened
 
 REDIRECT = "http://127.0.0.1:8123/connect/back"
 ALL_USES = frozenset(Use)
 ADA = "ada@example.com"
+Signed = remote.Signed[GoogleAccount]
 
 
 def config_for(base: str, **changes: str) -> dict[str, str]:
@@ -66,55 +67,28 @@ async def connect(
     return await asyncio.to_thread(sign_in.complete, config, challenge.pending, answer, now=datetime.now(UTC))
 
 
-@dataclass
-class Signed:
-    """A signed-in account with everything a test may want to look into."""
-
-    account: GoogleAccount
-    http: AccountClient
-    config: dict[str, str]
-    keeper: TokenKeeper
-    states: list[bytes] = field(default_factory=list)
-
-
 @asynccontextmanager
 async def signed_in(
-    laboratory: Laboratory,
-    *,
-    uses: frozenset[Use] = ALL_USES,
-    budget: Budget | None = None,
-    timeout_s: float = 20.0,
-    account: str = ADA,
+    laboratory: Laboratory, *, account: str = ADA, uses: frozenset[Use] = ALL_USES, **more: Any
 ) -> AsyncIterator[Signed]:
-    """Open an account at a laboratory; every stored state is kept in ``states``."""
+    """Sign in at a laboratory and open the account; ``more`` goes to ``opened``."""
     config = config_for(laboratory.lab.base_url)
-    provider = GoogleProvider()
     signed = await connect(config, uses=uses, account=account)
-    states = [signed.state]
-
-    async def load() -> bytes:
-        return states[-1]
-
-    async def store(state: bytes) -> None:
-        states.append(state)
-
-    addresses = AddressFilter.from_config(config)
-    keeper = TokenKeeper(provider.sign_in, config, load=load, store=store)
-    async with open_session(addresses) as session:
-        http = AccountClient(
-            session,
-            keeper,
-            origins=provider.hosts(config),
-            addresses=addresses,
-            budget=budget,
-            timeout_s=timeout_s,
-        )
-        yield Signed(
-            account=provider.open(http, config), http=http, config=config, keeper=keeper, states=states
-        )
+    async with opened(GoogleProvider(), config, signed, **more) as found:
+        yield found
 
 
-def requests_of(laboratory: Laboratory, operation: str = "") -> list[dict[str, Any]]:
-    """Return the journal's entries of one operation, or of all."""
-    entries: list[dict[str, Any]] = list(laboratory.lab.journal.entries)
-    return [entry for entry in entries if not operation or entry["operation"] == operation]
+def stored(laboratory: Laboratory, calendar_id: str, name: str) -> dict[str, Any]:
+    """Return the body of an event as the laboratory has it."""
+    body: dict[str, Any] = laboratory.google.state.calendars[calendar_id].events[name].now.body
+    return body
+
+
+def by_person(laboratory: Laboratory, calendar_id: str, **event: Any) -> str:
+    """Let a person add an event; return its id."""
+    body = {
+        "summary": "Theirs",
+        "start": {"dateTime": "2026-05-04T10:00:00+02:00", "timeZone": "Europe/Berlin"},
+        "end": {"dateTime": "2026-05-04T11:00:00+02:00", "timeZone": "Europe/Berlin"},
+    } | event
+    return str(person.insert(laboratory.google, ADA, calendar_id, body)["id"])

@@ -31,10 +31,10 @@ from gateway.providers.errors import (
 from gateway.providers.samples import SAMPLES, SERIES, edited
 from plugins.google.account import GoogleAccount
 from plugins.google.mapping import project
-from tests.contract.google.google_lab import ADA, Signed, requests_of, signed_in
+from tests.contract.google.google_lab import ADA, Signed, signed_in
+from tests.contract.remote import KEY, requests_of
 
 LOOK = Presentation(zone="Europe/Berlin", back_link="https://cal.example.org/o/1")
-KEY = ObjectKey(instance_id="one", resource_uuid="room-1", uid="sample@example.org")
 # What a person or an administrator must mend: the engine stops there, so the test does too.
 FINAL = {
     "person_deletes_calendar": CalendarMissing,

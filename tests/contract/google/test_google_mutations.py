@@ -16,7 +16,7 @@ from plugins.google.account import GoogleAccount
 from plugins.google.quirks.event_ids import event_id
 from tests.contract.google.google_lab import Signed
 from tests.contract.google.test_google_sign_in import SIGN_IN, agreed, begin, complete
-from tests.contract.google.test_google_traps import KEY, LOOK, put
+from tests.contract.remote import KEY, LOOK, put
 
 
 async def _stale_write_is_refused(account: GoogleAccount, calendar_id: str) -> None:

@@ -26,16 +26,9 @@ from gateway.providers.errors import (
 from gateway.providers.oauth import challenge_of
 from plugins.google.scopes import missing_uses, scopes_for
 from plugins.google.sign_in import GoogleSignIn
-from tests.contract.google.google_lab import (
-    ADA,
-    ALL_USES,
-    REDIRECT,
-    config_for,
-    connect,
-    consent,
-    requests_of,
-)
+from tests.contract.google.google_lab import ADA, ALL_USES, REDIRECT, config_for, connect, consent
 from tests.contract.lab.lab_client import LabClient
+from tests.contract.remote import requests_of
 
 SIGN_IN = GoogleSignIn()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -13,16 +12,18 @@ from urllib.parse import parse_qsl, urlsplit
 import aiohttp
 
 from gateway.lab.app import Laboratory
-from gateway.providers.addresses import AddressFilter
-from gateway.providers.client import AccountClient, Budget, TokenKeeper, open_session
+from gateway.lab.microsoft import person
 from gateway.providers.contract import SignedIn, SignInKind, SignInRequest, Use
 from gateway.providers.registry import configuration
 from plugins.graph.account import GraphAccount
 from plugins.graph.provider import GraphProvider
+from tests.contract import remote
 from tests.contract.lab.graph_client import ADA, CLIENT_ID, CLIENT_SECRET, Microsoft
+from tests.contract.remote import opened
 
 REDIRECT = "http://127.0.0.1:8123/connect/back"
 ALL_USES = frozenset(Use)
+Signed = remote.Signed[GraphAccount]
 
 
 def config_for(base: str, **changes: str) -> dict[str, str]:
@@ -64,59 +65,40 @@ async def connect(
     return await asyncio.to_thread(sign_in.complete, config, challenge.pending, answer, now=datetime.now(UTC))
 
 
-@dataclass
-class Signed:
-    """A signed-in account with everything a test may want to look into."""
-
-    account: GraphAccount
-    http: AccountClient
-    config: dict[str, str]
-    keeper: TokenKeeper
-    states: list[bytes] = field(default_factory=list)
-
-
-@asynccontextmanager
-async def opened(
-    config: dict[str, str], signed: SignedIn, *, budget: Budget | None = None, timeout_s: float = 20.0
-) -> AsyncIterator[Signed]:
-    """Open an account; every stored state is kept in ``states``."""
-    provider = GraphProvider()
-    states = [signed.state]
-
-    async def load() -> bytes:
-        return states[-1]
-
-    async def store(state: bytes) -> None:
-        states.append(state)
-
-    addresses = AddressFilter.from_config(config)
-    keeper = TokenKeeper(provider.sign_in, config, load=load, store=store)
-    async with open_session(addresses) as session:
-        http = AccountClient(
-            session,
-            keeper,
-            origins=provider.hosts(config),
-            addresses=addresses,
-            budget=budget,
-            timeout_s=timeout_s,
-            account_id=signed.account_id,
-        )
-        yield Signed(
-            account=provider.open(http, config), http=http, config=config, keeper=keeper, states=states
-        )
-
-
 @asynccontextmanager
 async def signed_in(
     laboratory: Laboratory, *, account: str = ADA, uses: frozenset[Use] = ALL_USES, **more: Any
 ) -> AsyncIterator[Signed]:
-    """Sign in at a laboratory and open the account."""
+    """Sign in at a laboratory and open the account; ``more`` goes to ``opened``."""
     config = config_for(laboratory.lab.base_url)
-    async with opened(config, await connect(config, uses=uses, account=account), **more) as signed:
-        yield signed
+    signed = await connect(config, uses=uses, account=account)
+    async with opened(GraphProvider(), config, signed, **more) as found:
+        yield found
 
 
-def requests_of(laboratory: Laboratory, operation: str = "") -> list[dict[str, Any]]:
-    """Return the journal's entries of one operation, or of all."""
-    entries: list[dict[str, Any]] = list(laboratory.lab.journal.entries)
-    return [entry for entry in entries if not operation or entry["operation"] == operation]
+def stored(laboratory: Laboratory, event_id: str) -> dict[str, Any]:
+    """Return the body of an event as the laboratory has it."""
+    body: dict[str, Any] = person.event_of(laboratory.microsoft, event_id).body
+    return body
+
+
+def by_person(laboratory: Laboratory, calendar_id: str, **event: Any) -> str:
+    """Let a person add an event; return its id."""
+    microsoft = laboratory.microsoft
+    body = {
+        "subject": "Theirs",
+        "start": {"dateTime": "2026-05-04T10:00:00", "timeZone": "Europe/Berlin"},
+        "end": {"dateTime": "2026-05-04T11:00:00", "timeZone": "Europe/Berlin"},
+    } | event
+    item = person.insert(microsoft, person.calendar_of(microsoft, ADA, calendar_id), body)
+    return microsoft.ids.item(item.key, item.generation, immutable=True)
+
+
+def weekly(**more: Any) -> dict[str, Any]:
+    """Return the fields of an event that takes place on six Mondays."""
+    return {
+        "recurrence": {
+            "pattern": {"type": "weekly", "interval": 1, "daysOfWeek": ["monday"]},
+            "range": {"type": "numbered", "startDate": "2026-05-04", "numberOfOccurrences": 6},
+        }
+    } | more

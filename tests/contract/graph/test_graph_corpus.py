@@ -10,74 +10,30 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.domain.errors import InvalidInput, TooManyInstances
-from gateway.domain.ical import ParsedObject, parse_entry, parse_object, split_import
+from gateway.domain.errors import TooManyInstances
+from gateway.domain.ical import ParsedObject, parse_object
 from gateway.domain.model import Window
-from gateway.domain.recurrence import expand
 from gateway.providers.compare import comparable
-from gateway.providers.contract import CalendarLook, ObjectKey, Presentation, Put, Upsert
+from gateway.providers.contract import CalendarLook, Presentation, Put, Upsert
 from gateway.providers.errors import Rejected
 from plugins.graph.account import GraphAccount
 from plugins.graph.client import GraphClient
 from plugins.graph.mapping import project
+from tests.contract.corpus_cases import MAX_BYTES, ZONE, Case, Spans, cases, spans_of, year_of
 from tests.contract.graph.capabilities import PATH, page
 from tests.contract.graph.graph_lab import Signed
 from tests.judge.corpus import calendar_files, corpus_dir
 
-ZONE = ZoneInfo("Europe/Berlin")
 LOOK = Presentation(zone="Europe/Berlin")
-PROBE = Window(start=datetime(1900, 1, 1, tzinfo=UTC), end=datetime(1900, 1, 2, tzinfo=UTC))
-MAX_BYTES = 10_000_000
-LIMIT = 5000
 # Each object costs some requests, and an expanded one some hundred: the whole corpus is for soak.
 IN_ONE = 60
 EVERY = 1 if os.environ.get("CALGATE_SOAK") or os.environ.get("WRITE_DOCS") else 25
-Spans = set[tuple[datetime, datetime]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    name: str
-    obj: ParsedObject
-    key: ObjectKey
-
-
-def cases() -> Iterator[Case]:
-    base, files = calendar_files()
-    number = 0
-    for path in files:
-        try:
-            entries = split_import(path.read_bytes(), max_object_bytes=MAX_BYTES).entries
-        except InvalidInput:
-            continue
-        for entry in entries:
-            try:
-                obj = parse_entry(entry, max_bytes=MAX_BYTES)
-            except InvalidInput:
-                continue
-            number += 1
-            key = ObjectKey(instance_id="corpus", resource_uuid=f"object-{number}", uid=obj.uid)
-            yield Case(name=f"{path.relative_to(base)} {obj.uid}", obj=obj, key=key)
-
-
-def year_of(obj: ParsedObject) -> Window:
-    first = expand(obj, zone=ZONE, window=PROBE, limit=LIMIT).first_start
-    assert first is not None
-    return Window(
-        start=datetime(first.year, 1, 1, tzinfo=UTC), end=datetime(first.year + 1, 1, 1, tzinfo=UTC)
-    )
-
-
-def spans_of(obj: ParsedObject, window: Window) -> Spans:
-    found = expand(obj, zone=ZONE, window=window, limit=LIMIT).occurrences
-    return {(each.start, each.end) for each in found}
 
 
 def months_around(obj: ParsedObject) -> Window | None:

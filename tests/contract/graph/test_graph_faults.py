@@ -29,9 +29,9 @@ from gateway.providers.samples import SAMPLES, SERIES, SINGLE, edited
 from plugins.graph.account import GraphAccount
 from plugins.graph.mapping import project
 from plugins.graph.quirks.markers import read_marker
-from tests.contract.graph.graph_lab import Signed, requests_of, signed_in
-from tests.contract.graph.test_graph_traps import KEY, LOOK
+from tests.contract.graph.graph_lab import Signed, signed_in
 from tests.contract.lab.graph_client import ADA
+from tests.contract.remote import KEY, LOOK, requests_of
 
 SOAK = bool(os.environ.get("CALGATE_SOAK"))
 SKIPS = range(9) if SOAK else (1,)

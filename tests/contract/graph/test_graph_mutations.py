@@ -17,9 +17,9 @@ from gateway.providers.errors import SignInExpired, SignInRefused, Unavailable, 
 from gateway.providers.samples import SERIES, SINGLE, edited
 from plugins.graph.account import GraphAccount
 from plugins.graph.quirks.markers import read_marker
-from tests.contract.graph.graph_lab import Signed, consent, requests_of
+from tests.contract.graph.graph_lab import Signed, by_person, consent, stored
 from tests.contract.graph.test_graph_sign_in import SIGN_IN, begin, complete
-from tests.contract.graph.test_graph_traps import by_person, everything, put, stored
+from tests.contract.remote import everything, put, requests_of
 
 Proof = Callable[[Laboratory, Signed, str], Awaitable[None]]
 
@@ -79,7 +79,7 @@ async def what_left_the_window_is_told(lab: Laboratory, signed: Signed, calendar
     name = by_person(lab, calendar_id, start=far, end=far)
     _, cursor = await everything(signed.account, calendar_id, window=window)
     person.edit(lab.microsoft, name, {"subject": "Far"})
-    items, _ = await everything(signed.account, calendar_id, cursor, window)
+    items, _ = await everything(signed.account, calendar_id, cursor, window=window)
     assert isinstance(items[name], Upsert)
     assert not isinstance(items[name], Removed)
 

@@ -15,29 +15,14 @@ from gateway.lab.app import Laboratory, make_lab
 from gateway.lab.core.faults import Match
 from gateway.lab.microsoft.model import Registration
 from gateway.providers.contract import Challenge, SignInKind, SignInRequest, Use
-from gateway.providers.errors import (
-    Forbidden,
-    Misconfigured,
-    SignInExpired,
-    SignInRefused,
-    Unavailable,
-)
+from gateway.providers.errors import Forbidden, Misconfigured, SignInExpired, SignInRefused, Unavailable
 from gateway.providers.samples import SINGLE
 from plugins.graph.clouds import CLOUDS, cloud_of
 from plugins.graph.provider import GraphProvider
 from plugins.graph.scopes import missing_uses, scopes_for
-from tests.contract.graph.graph_lab import (
-    ALL_USES,
-    REDIRECT,
-    Signed,
-    config_for,
-    connect,
-    consent,
-    opened,
-    requests_of,
-)
-from tests.contract.graph.test_graph_traps import put
+from tests.contract.graph.graph_lab import ALL_USES, REDIRECT, Signed, config_for, connect, consent
 from tests.contract.lab.graph_client import ADA, BEN, CLIENT_ID, EVE
+from tests.contract.remote import opened, put, requests_of
 
 SIGN_IN = GraphProvider().sign_in
 NOW = datetime.now(UTC)
@@ -114,7 +99,7 @@ async def test_a_connected_account_has_identity_name_and_a_sealed_cache(config: 
 
 async def test_a_personal_account_signs_in_and_getschedule_stays_unknown(laboratory: Laboratory) -> None:
     config = config_for(laboratory.lab.base_url)
-    async with opened(config, await connect(config, account=EVE)) as signed:
+    async with opened(GraphProvider(), config, await connect(config, account=EVE)) as signed:
         (calendar,) = await signed.account.calendars()
         made = await put(signed.account, calendar.id, SINGLE)
         assert made.marker
@@ -233,7 +218,7 @@ async def test_an_application_acts_for_a_mailbox_without_its_person(laboratory: 
     assert {field.name for field in challenge.fields} >= {"subject", "tenant", "key"}
     signed = await complete(config, challenge, {"subject": BEN.upper()})
     assert (signed.name, signed.account_id) == (BEN, f"application:{config['tenant']}:{BEN}")
-    async with opened(config, signed) as open_account:
+    async with opened(GraphProvider(), config, signed) as open_account:
         (calendar,) = await open_account.account.calendars()
         await put(open_account.account, calendar.id, SINGLE)
         paths = {entry["path"] for entry in requests_of(laboratory, "graph.events.create")}

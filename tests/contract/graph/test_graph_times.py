@@ -8,8 +8,8 @@ from gateway.lab.app import Laboratory
 from gateway.providers.contract import Upsert
 from gateway.providers.samples import SAMPLES, SERIES
 from plugins.graph.account import GraphAccount
-from tests.contract.graph.graph_lab import requests_of
-from tests.contract.graph.test_graph_traps import KEY, LOOK, everything, put, stored
+from tests.contract.graph.graph_lab import stored
+from tests.contract.remote import KEY, LOOK, everything, put, requests_of
 
 
 async def test_pain_25_floating_times_get_the_zone_of_the_resource_graph(
