@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from icalendar.cal.component import Component
+from icalendar.prop import vBroken
 
 from gateway.domain.errors import TooEarly, TooLate
 from gateway.domain.ical import ParsedObject
@@ -50,6 +51,8 @@ def _instants(
     """Yield each date with its property and line, None for one behind all calendars."""
     for name in _PLACES:
         for value in values_of(component, name):
+            if isinstance(value, vBroken):  # of an alarm; it places nothing
+                continue
             zone = parsed.zones.get((value.params or {}).get("TZID", ""), UTC)
             line = getattr(value, "line", None) or getattr(component, "line", None)
             for moment in _moments(value):

@@ -58,6 +58,7 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _LINE = re.compile(r"([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=[^\"\\^;:,]*)*):(.*)", re.DOTALL)
 # Google writes birthdays as RDATE:20131210Z; a date has no zone.
 _DATE_IN_UTC = re.compile(r"(?<![0-9T])([0-9]{8})Z")
+_FORM = re.compile(r"\d{8}(?:T\d{6}Z?)?(?:/(?:[+-]?P[0-9DHMSTW]+|\d{8}T\d{6}Z?))?", re.ASCII)
 _FACTORY = ComponentFactory()
 _TYPES = TypesFactory.instance()
 
@@ -244,7 +245,7 @@ class _Reader(ComponentIcalParser):
             value = _DATE_IN_UTC.sub(r"\1", value)
         try:
             parsed = factory(factory.from_ical(value.strip() if name in ESSENTIAL else value))
-            if name in ESSENTIAL and not _fits(name, parsed):
+            if name in ESSENTIAL and not _fits(name, parsed, value):
                 raise TypeError(name)
         except _UNREADABLE as error:
             if name in ESSENTIAL:
@@ -278,12 +279,16 @@ class _Reader(ComponentIcalParser):
         _put(self._stack[-1], name, broken)
 
 
-def _fits(name: str, parsed: Any) -> bool:
-    """Return whether a value is of a type that the property can have: VALUE may name any."""
+def _fits(name: str, parsed: Any, text: str) -> bool:
+    """Return whether a value is of a type that the property can have: VALUE may name any.
+
+    Dates are compared with their text too: icalendar reads blanks, signs and the digits of other scripts.
+    """
     if name in _MOMENTS:
-        return isinstance(parsed.dt, date)
+        return isinstance(parsed.dt, date) and _FORM.fullmatch(text.strip()) is not None
     if name in _LISTS:
-        return all(isinstance(item.dt, date | tuple) for item in parsed.dts)
+        forms = all(_FORM.fullmatch(part.strip()) for part in text.split(",") if part.strip())
+        return forms and all(isinstance(item.dt, date | tuple) for item in parsed.dts)
     if name == "DURATION":
         return isinstance(parsed.dt, timedelta)
     if name in _RULES:

@@ -230,7 +230,7 @@ class Series:
         else:
             self._is_open = True
             return
-        self._bound(last_start, last_start + face.extent if last_start.year < 9000 else last_start)
+        self._bound(last_start, _plus(last_start, face.extent))
 
     def _bound(self, start: datetime, end: datetime) -> None:
         """Widen what ``first_start`` and ``last_end`` say."""

@@ -146,7 +146,10 @@ class VTimezone(tzinfo):
         self._until_year = 0
         self._starts: list[datetime] = []  # UTC, naive
         self._offsets: list[timedelta] = []
-        first = min(self._observances, key=lambda o: o.start - o.offset_from)
+        try:
+            first = min(self._observances, key=lambda o: o.start - o.offset_from)
+        except OverflowError:
+            raise GatewayError("The VTIMEZONE begins before all calendars.") from None
         self._before = first.offset_from
 
     def _reach(self, year: int) -> None:

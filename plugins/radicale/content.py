@@ -1,6 +1,6 @@
 """Content negotiation of calendar objects: iCalendar, or jCal where the client likes it better (RFC 7265 §7).
 
-jCal is for reading. What is stored are the bytes that a client sent, so objects are taken as iCalendar only.
+How objects come in is in ``object_body``.
 """
 
 from __future__ import annotations

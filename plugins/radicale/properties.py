@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.domain.date_bounds import FIRST, LAST
+from gateway.domain.jcal import MEDIA_TYPE
 from gateway.domain.model import Calendar, Level
 from plugins.radicale import access_control, home_token, principal_nodes, quota, supported, zones
 from plugins.radicale.collations import COLLATIONS
@@ -155,8 +156,8 @@ CALENDAR: Mapping[str, Callable[[CalendarNode], str | None]] = {
     ORDER: lambda _node: None,
     DESCRIPTION: _description,
     caldav("supported-calendar-component-set"): _components,
-    caldav("supported-calendar-data"): lambda _node: (
-        '<C:calendar-data content-type="text/calendar" version="2.0"/>'
+    caldav("supported-calendar-data"): lambda _node: "".join(
+        f'<C:calendar-data content-type="{kind}" version="2.0"/>' for kind in ("text/calendar", MEDIA_TYPE)
     ),
     caldav("supported-collation-set"): lambda _node: "".join(
         f"<C:supported-collation>{name}</C:supported-collation>" for name in COLLATIONS

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from gateway.domain import date_bounds
-from gateway.domain.errors import Clash, PreconditionFailed, UidConflict
+from gateway.domain.errors import Clash, InvalidCalendarData, PreconditionFailed, UidConflict
 from gateway.domain.model import Principal
 from gateway.services import Transaction, objects, reading
 from gateway.services.access import HomeEntry
 from gateway.services.objects import PutResult
 from gateway.services.prepare import Prepared, prepare
-from plugins.radicale import preferences, representation
+from plugins.radicale import object_body, preferences, representation
 from plugins.radicale.clashes import clash_problem, warning_headers
 from plugins.radicale.problems import Answer, Problem, forbidden
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View, is_masked_href
-
-_TYPES = frozenset({"text/calendar", "application/octet-stream", ""})
-_CHARSETS = frozenset({"utf-8", "utf8", "us-ascii", "ascii", ""})
 
 
 def handle(request: Request) -> Answer:
@@ -34,11 +31,13 @@ def handle(request: Request) -> Answer:
 
 def store(request: Request, entry: HomeEntry, name: str) -> Answer:
     """Store the body of a request under a name."""
-    _check_type(request)
-    data = _data(request)
+    body = object_body.read(request)
     now = request.handle.clock()
-    prepared = prepare(data, entry.calendar, limits=request.handle.limits, now=now)
-    date_bounds.check(prepared.parsed)
+    try:
+        prepared = prepare(body.ical, entry.calendar, limits=request.handle.limits, now=now)
+        date_bounds.check(prepared.parsed)
+    except InvalidCalendarData as error:
+        raise body.told(error) from None
     wanted = preferences.of(request)
     try:
         result = request.handle.db.write(_store, request, entry.slug, name, prepared)
@@ -46,7 +45,9 @@ def store(request: Request, entry: HomeEntry, name: str) -> Answer:
         raise clash_problem(request, entry, clash) from None
     except PreconditionFailed as error:
         return representation.after_refusal(request, wanted, error, entry, name)
-    headers = {"ETag": result.etag, **warning_headers(result.clashes)}
+    headers = warning_headers(result.clashes)
+    if body.jcal is None:  # otherwise other bytes are there than were sent (RFC 4791 §5.3.4)
+        headers = {"ETag": result.etag, **headers}
     answer = Answer(201 if result.is_created else 204, headers)
     return representation.after_write(request, wanted, answer, entry, name)
 
@@ -94,25 +95,3 @@ def uid_problem(tx: Transaction, request: Request, view: View, conflict: UidConf
         "Another object of this calendar has this UID, or this name has another UID; change that one.",
         f"<C:no-uid-conflict><D:href>{href}</D:href></C:no-uid-conflict>",
     )
-
-
-def _check_type(request: Request) -> None:
-    if request.header("Content-Range") is not None:
-        raise Problem(400, "Send the whole object; parts of it cannot be put.")
-    media, _, rest = str(request.environ.get("CONTENT_TYPE") or "").partition(";")
-    if media.strip().lower() not in _TYPES:
-        raise Problem(403, "Send text/calendar.", "<C:supported-calendar-data/>")
-    for part in rest.split(";"):
-        key, _, value = part.partition("=")
-        if key.strip().lower() == "charset" and value.strip().strip('"').lower() not in _CHARSETS:
-            raise Problem(403, "Send the object as UTF-8.", "<C:supported-calendar-data/>")
-
-
-def _data(request: Request) -> bytes:
-    size = int(request.environ.get("CONTENT_LENGTH") or 0)
-    limit = request.handle.limits.max_object_bytes
-    if size > limit:
-        raise Problem(
-            403, f"The object has {size} bytes; the limit is {limit} bytes.", "<C:max-resource-size/>"
-        )
-    return request.body()

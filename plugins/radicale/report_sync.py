@@ -15,6 +15,7 @@ from plugins.radicale.object_properties import MODIFIED
 from plugins.radicale.problems import Answer, Problem
 from plugins.radicale.reporting import Report
 
+MAX_RESULTS = 1_000_000  # more than a calendar holds, and a number that databases take
 MORE = "<D:error><D:number-of-matches-within-limits/></D:error>"
 
 
@@ -45,7 +46,7 @@ def read_limit(root: ET.Element) -> int | None:
         raise Problem(400, "DAV:nresults is a number.") from None
     if limit < 1:
         raise Problem(400, "DAV:nresults is at least 1.")
-    return limit
+    return min(limit, MAX_RESULTS)
 
 
 def _listing(report: Report, limit: int | None) -> Answer:

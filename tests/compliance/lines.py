@@ -185,7 +185,8 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("3", "GET of an object as jCal by content negotiation, with an ETag of its own"),
         Line("3 values", "every value as ical.js writes it, over the corpus"),
         Line("3 reports", "calendar-data as jCal in reports"),
-        Line("3 writing", "PUT of jCal", "what is stored are the bytes that were sent: iCalendar"),
+        Line("3 writing", "PUT and POST of jCal, kept as the iCalendar that it means, over the corpus"),
+        Line("3 refused", "jCal that cannot be taken is refused by name, with the line or place in the JSON"),
     ),
     "RFC 7809": (
         Line(

@@ -206,6 +206,11 @@ def test_a_period_that_ends_behind_all_calendars_is_cut_off_there() -> None:
     assert spans(item)[-1] == "01-04 10:00/12-30 00:00"
 
 
+def test_a_rule_whose_last_end_lies_behind_all_calendars_ends_with_them() -> None:
+    item = obj("DTSTART:20260102T100000Z", "DTEND:99991231T235959Z", "RRULE:FREQ=DAILY;COUNT=3")
+    assert len(starts(item)) == 3
+
+
 def test_rdate_adds_times_dates_and_periods() -> None:
     item = obj("DTSTART:20260101T100000Z", "DURATION:PT1H", "RDATE:20260102T100000Z,20260101T100000Z",
                "RDATE;TZID=Europe/Berlin:20260103T120000", "RDATE;VALUE=PERIOD:20260104T100000Z/PT3H,"

@@ -155,6 +155,15 @@ def test_a_vtimezone_without_observances_falls_back_to_its_location() -> None:
     assert resolve_tzid("Home", {"Home": bare}) is None
 
 
+def test_a_vtimezone_before_all_calendars_is_none() -> None:
+    text = (
+        "BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:X\r\nBEGIN:STANDARD\r\nDTSTART:00010101T000000\r\n"
+        "TZOFFSETFROM:+0200\r\nTZOFFSETTO:+0100\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\n"
+        "UID:a\r\nDTSTART;TZID=X:20260101T100000\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+    assert parse_object(text.encode(), max_bytes=10_000).zone_problems == ("X",)
+
+
 def test_a_hostile_vtimezone_is_refused_within_its_budget() -> None:
     hostile = [*BEHIND[:4], "RRULE:FREQ=MINUTELY;BYSECOND=1,2,3", *BEHIND[4:]]
     with pytest.raises(GatewayError):

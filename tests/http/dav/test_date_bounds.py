@@ -63,6 +63,7 @@ def test_the_first_and_last_told_date_and_odd_stamps_are_taken(sqlite_world: Any
         "first": make_event("first", start=first, end="00010104T000000Z"),
         "last": make_event("last", start="99991228T000000Z", end=last),
         "endless": make_event("endless", "RRULE:FREQ=YEARLY", "CREATED:00001231T000000Z"),
+        "alarm": make_event("alarm", "BEGIN:VALARM", "TRIGGER:-P99999999999D", "END:VALARM"),
         "until": make_event("until", "RRULE:FREQ=YEARLY;UNTIL=99991231T235959Z"),
     }
     for name, data in taken.items():

@@ -71,14 +71,6 @@ def test_reports_give_jcal_where_they_are_asked_for_it(sqlite_world: Any, event:
         assert (refused.status, refused.conditions) == (403, {"supported-calendar-data"})
 
 
-def test_jcal_is_not_taken_because_bytes_come_back_as_sent(sqlite_world: Any, event: Any) -> None:
-    bob = sqlite_world.bob
-    bob.put(ONE, event("one"))
-    body = bob("GET", ONE, Accept=JCAL).body
-    answer = bob.put(FREE + "two.ics", body, Content_Type=JCAL)
-    assert (answer.status, answer.conditions) == (403, {"supported-calendar-data"})
-
-
 @proves("RFC 7232 §3.2")
 def test_what_the_client_has_is_not_sent_again(world: Any, event: Any) -> None:
     bob = world.bob

@@ -404,3 +404,9 @@ def test_queries_and_multigets_are_answered_on_a_single_object(sqlite_world: Any
     }
     for name, inner in (("C:free-busy-query", WEEK), ("D:sync-collection", "<D:sync-token/>")):
         assert bob.report(one, name, inner).conditions == {"supported-report"}
+
+
+def test_a_limit_beyond_all_numbers_is_none(world: Any, event: Any) -> None:
+    world.bob.put("/dav/bob/free/one.ics", event("one"))
+    answer = world.bob.sync("/dav/bob/free/", limit=10**30)
+    assert (answer.status, answer.hrefs) == (207, ["/dav/bob/free/one.ics"])
