@@ -152,6 +152,20 @@ async def open_session(
         yield session
 
 
+class _Broken(aiohttp.ClientError):
+    """A connection ended before the answer to a write; it may have been carried out."""
+
+
+async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a write once: aiohttp repeats PUT and DELETE where a kept connection breaks, answered or not."""
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Broken from error
+
+
 class AccountClient:
     """``SignedInClient`` over aiohttp."""
 
@@ -224,7 +238,13 @@ class AccountClient:
         limits = aiohttp.ClientTimeout(total=timeout_s, connect=CONNECT_S, sock_connect=CONNECT_S)
         try:
             async with self._session.request(
-                method, address, headers=headers, data=body, timeout=limits, allow_redirects=False
+                method,
+                address,
+                headers=headers,
+                data=body,
+                timeout=limits,
+                allow_redirects=False,
+                middlewares=(_once,) if is_write else (),
             ) as response:
                 data = await self._read(response, is_write=is_write)
                 received = {name.lower(): value for name, value in response.headers.items()}

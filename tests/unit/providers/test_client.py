@@ -232,3 +232,40 @@ async def test_localhost_is_reached_by_name_where_loopback_is_allowed() -> None:
             blocking.fetch, "GET", named, addresses=LOOPBACK, headers={"Authorization": "x"}
         )
         assert answer.status == 200
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "POST", "PATCH"])
+async def test_a_write_is_sent_once_where_a_kept_connection_breaks_after_it_was_carried_out(
+    method: str,
+) -> None:
+    done: list[str] = []
+
+    async def acts(request: web.Request) -> web.Response:
+        if request.method != "GET":
+            done.append(request.method)
+            assert request.transport is not None
+            request.transport.close()
+        return web.json_response({})
+
+    async with serving(acts) as (client, base, _):
+        assert (await client.request("GET", base)).status == 200  # the connection is kept
+        with pytest.raises(Unavailable) as caught:
+            await client.request(method, base, body=b"x")
+    assert caught.value.maybe_applied
+    assert done == [method]
+
+
+async def test_a_read_is_repeated_where_a_kept_connection_has_ended() -> None:
+    seen: list[str] = []
+
+    async def ends(request: web.Request) -> web.Response:
+        seen.append(request.path)
+        if len(seen) == 2:
+            assert request.transport is not None
+            request.transport.close()
+        return web.json_response({})
+
+    async with serving(ends) as (client, base, _):
+        assert (await client.request("GET", f"{base}/1")).status == 200
+        assert (await client.request("GET", f"{base}/2")).status == 200
+    assert seen == ["/1", "/2", "/2"]
