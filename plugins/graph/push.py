@@ -13,6 +13,7 @@ from gateway.providers.errors import (
     HasGuests,
     NotFound,
     Rejected,
+    Unavailable,
     VersionConflict,
 )
 from gateway.providers.flat.model import Flat
@@ -98,6 +99,7 @@ class Push:
                 return await self._overwrite(flat, write, found)
         dress = Dress(key=write.key, presentation=write.presentation)
         body = whole_body(flat, dress)
+        is_doubtful, unseen = False, 0
         for generation in range(MAX_GENERATIONS + 1):
             transaction = transaction_id(write.key, self._calendar_id, generation)
             marker = marker_of(dress, transaction, content=flat.content, start=flat.start)
@@ -113,14 +115,24 @@ class Push:
                 found = await self._ours(write)
                 if found is not None:
                     return await self._overwrite(flat, write, found)
-                # Used by one that was deleted since: the key is spent (§8).
+                # Used by one that was deleted since: the key is spent (§8). Or it is not shown yet.
+                is_doubtful = write.is_repeat
                 continue
             except NotFound as error:
                 raise CalendarMissing(code=error.code) from None
             event = _checked(event)
             if write.is_repeat and await self._client.get(self._calendar_id, str(event["id"])) is None:
                 # The answer is an earlier attempt's event, which a person has moved to another calendar.
+                # Or reads lag behind writes: then the next one is not shown either.
+                is_doubtful, unseen = True, unseen + 1
+                if unseen > 1:
+                    await self._delete_event(str(event["id"]), None)
+                    raise Unavailable("Microsoft does not show yet what was written.", maybe_applied=True)
                 continue
+            # Only now absence can be believed: reads show what is younger.
+            found = await self._ours(write) if is_doubtful else None
+            if found is not None:
+                return await self._overwrite(flat, write, found)
             return await self._created(flat, write, event, marker)
         raise Rejected("Microsoft takes this event for one that was deleted.", code=TAKEN_KEY)
 

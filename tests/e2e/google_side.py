@@ -111,7 +111,8 @@ class GoogleSide:
         await self.lab.control("DELETE", "google/events", account=person, calendar=calendar, event_id=event)
 
     async def give_access_back(self, person: str, calendar: str) -> None:
-        if calendar in self.laboratory.google.state.calendars:
+        found = self.laboratory.google.state.calendars.get(calendar)
+        if found is not None and not found.deleted:  # else the next run finds out
             await self.lab.control("POST", "google/access", account=person, calendar=calendar, role="owner")
 
     # -- looking

@@ -403,7 +403,7 @@ class Storm(RuleBasedStateMachine):
             title for name, title in (await bond.side.events(bond.calendar)).items() if name not in known
         }
         if bond.direction is Direction.BOTH:
-            assert strange == set(), self.office.parked(bond.link_id)
+            assert strange == set(), (strange, self.office.parked(bond.link_id), self.office.tickets())
         # A second copy of ours would be here under a title of ours.
         assert all(title.startswith(FOREIGN) for title in strange), strange
         assert here - there == Counter(), self.office.parked(bond.link_id)

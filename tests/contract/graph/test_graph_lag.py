@@ -1,0 +1,48 @@
+"""Reads of Graph may lag behind its writes: repeating a create must not take "not shown" for "not there"."""
+
+from __future__ import annotations
+
+import pytest
+from tests.contract.graph.test_graph_traps import everything, ical, put
+
+from gateway.lab.app import make_lab
+from gateway.providers.contract import CalendarLook
+from gateway.providers.errors import Unavailable
+from gateway.providers.samples import SERIES, SINGLE, edited
+from tests.contract.graph.graph_lab import signed_in
+from tests.contract.graph.test_graph_faults import alive
+
+LATER = "SUMMARY:Later", "DTSTART:20260504T100000Z", "DTEND:20260504T110000Z"
+
+
+@pytest.mark.parametrize("text", [SINGLE, SERIES], ids=["single", "series"])
+async def test_pain_3_a_repeated_create_that_is_not_shown_yet_makes_no_copy_after_copy_graph(
+    text: bytes,
+) -> None:
+    """Found by the storm: the new event was not shown, so the next key was tried, and the next: 17 copies."""
+    async with make_lab(providers=frozenset({"microsoft"})) as laboratory, signed_in(laboratory) as signed:
+        calendar = (await signed.account.create_calendar(CalendarLook(name="Room"))).id
+        laboratory.lab.settings.list_lag_s = 60.0
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="not show yet"):
+                await put(signed.account, calendar, text, is_repeat=True)
+            assert alive(laboratory, calendar) == 1
+        laboratory.lab.settings.list_lag_s = 0.0
+        await put(signed.account, calendar, text, is_repeat=True)
+        assert alive(laboratory, calendar) == 1
+
+
+async def test_pain_3_a_create_whose_answer_was_lost_and_whose_object_changed_stays_one_graph() -> None:
+    """Its key is refused, since the text is another one; not shown yet, it is no event that was deleted."""
+    async with make_lab(providers=frozenset({"microsoft"})) as laboratory, signed_in(laboratory) as signed:
+        calendar = (await signed.account.create_calendar(CalendarLook(name="Room"))).id
+        text = ical(*LATER)
+        await put(signed.account, calendar, text)
+        laboratory.lab.settings.list_lag_s = 60.0
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="not show yet"):
+                await put(signed.account, calendar, edited(text), is_repeat=True)
+        laboratory.lab.settings.list_lag_s = 0.0
+        made = await put(signed.account, calendar, edited(text), is_repeat=True)
+        assert list((await everything(signed.account, calendar))[0]) == [made.remote_id]
+        assert alive(laboratory, calendar) == 1
