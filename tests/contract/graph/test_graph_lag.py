@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.contract.graph.test_graph_traps import everything, ical, put
 
 from gateway.lab.app import make_lab
 from gateway.providers.contract import CalendarLook
@@ -11,6 +10,7 @@ from gateway.providers.errors import Unavailable
 from gateway.providers.samples import SERIES, SINGLE, edited
 from tests.contract.graph.graph_lab import signed_in
 from tests.contract.graph.test_graph_faults import alive
+from tests.contract.remote import everything, ical, put
 
 LATER = "SUMMARY:Later", "DTSTART:20260504T100000Z", "DTEND:20260504T110000Z"
 
