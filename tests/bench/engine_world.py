@@ -32,7 +32,7 @@ from gateway.store import migrate
 from gateway.sync.engine import Engine, open_engine
 from tests.conftest import ROOT, Cli
 from tests.contract.lab.graph_client import Microsoft
-from tests.contract.lab.lab_client import REDIRECT, LabClient, _query
+from tests.contract.lab.lab_client import REDIRECT, LabClient, query_of
 from tests.e2e.google_world import environ as google_environ
 from tests.e2e.graph_world import environ as graph_environ
 
@@ -177,7 +177,7 @@ async def _connect(engine: Engine, lab: LabClient, provider: str, email: str, pr
     assert challenge.url is not None
     hands = Microsoft(lab.base, lab.session) if provider == "graph" else lab
     back = await hands.approve(challenge.url, account=email)
-    return await engine.connector.complete(_query(back), actor="bench")
+    return await engine.connector.complete(query_of(back), actor="bench")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from gateway.services import principals, startup
 from gateway.settings import Settings
 from gateway.sync.engine import open_engine
 from tests.conftest import Cli
-from tests.contract.lab.lab_client import ADA, REDIRECT, LabClient, _query
+from tests.contract.lab.lab_client import ADA, REDIRECT, LabClient, query_of
 
 
 @contextmanager
@@ -63,7 +63,7 @@ async def connect(cli: Cli, lab: LabClient, account: str = ADA) -> Any:
                 accepts_terms=True,
             )
             back = await lab.approve(challenge.url or "", account=account)
-            made = await opened.connector.complete(_query(back), actor="test")
+            made = await opened.connector.complete(query_of(back), actor="test")
         return {"id": made.uuid}
     finally:
         db.close()

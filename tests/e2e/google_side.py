@@ -10,29 +10,17 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from gateway.lab.app import Laboratory, make_lab
+from gateway.lab.app import make_lab
 from gateway.lab.core.settings import Settings
 from gateway.providers.contract import Use
 from plugins.google.provider import GoogleProvider
-from tests.contract.lab.lab_client import ADA, BEN, REDIRECT, LabClient, _query
+from tests.contract.lab.lab_client import ADA, BEN, REDIRECT, LabClient
 from tests.e2e.google_world import ALL_USES, environ, occurrences_at
+from tests.e2e.lab_side import HOOKS, PARAMS, TOKENS, LabSide
 from tests.e2e.office import Occurrence
 from tests.e2e.provider_world import Fault
 
 _WRITES = ("insert", "patch", "update", "delete", "import", "move")
-# Long enough to outlast the client's patience of half a second, or short enough not to.
-_PARAMS: Mapping[str, dict[str, Any]] = {
-    "slow_answer": {"seconds": 0.1},
-    "slow_body": {"seconds": 0.1},
-    "refresh_slow": {"seconds": 0.2},
-    "no_answer_before": {"seconds": 0.6},
-    "no_answer_after": {"seconds": 0.6},
-    "stale_read": {"seconds": 1.0},
-    "early_notification": {"seconds": 1.0},
-    "webhook_delayed": {"seconds": 0.05},
-    "webhook_reordered": {"seconds": 0.05},
-}
-_TWICE = {"clock_skew": ({"seconds": 600.0}, {"seconds": -600.0})}
 _REFUSED = (
     "rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded",
     "accessNotConfigured", "insufficientPermissions",
@@ -40,24 +28,23 @@ _REFUSED = (
 _GARBAGE = (
     "enum", "types", "no_start", "backwards", "huge", "html", "not_json", "list", "empty",
 )  # fmt: skip
-_HOOKS = (
-    "doubled", "reordered", "delayed", "lost", "wrong_token", "unknown_channel", "expired_channel", "huge",
-    "not_json", "channel_gone",
-)  # fmt: skip
 
 
-class GoogleSide:
+class GoogleSide(LabSide[LabClient]):
     """One laboratory; Ada and Ben have accounts."""
 
     def __init__(self) -> None:
+        self.params = {
+            **PARAMS,
+            "stale_read": {"seconds": 1.0},
+            "early_notification": {"seconds": 1.0},
+        }
         self.provider = GoogleProvider()
         self.persons: Sequence[str] = (ADA, BEN)
         self.private = ADA
         self.redirect_uri = REDIRECT
         self.uses: frozenset[Use] = ALL_USES
         self.faults: Sequence[Fault] = _faults()
-        self.lab: LabClient
-        self.laboratory: Laboratory
         self.strays: list[str] = []
 
     @asynccontextmanager
@@ -74,16 +61,6 @@ class GoogleSide:
     @property
     def environ(self) -> Mapping[str, str]:
         return environ(self.lab.base)
-
-    async def consent(self, url: str, person: str) -> dict[str, str]:
-        return _query(await self.lab.approve(url, account=person))
-
-    def fields(self, person: str) -> dict[str, str]:
-        raise AssertionError("there is a consent page")
-
-    async def receive_at(self, address: str) -> None:
-        assert address.startswith("http://127.0.0.1")
-        await self.lab.set(webhook_http=True)
 
     # -- the person's hands
 
@@ -140,43 +117,12 @@ class GoogleSide:
             for entry in self.laboratory.lab.journal.entries
         )
 
-    async def requests(self) -> int:
-        return int((await self.lab.control("GET", "status"))["requests"])
-
-    async def outbox(self) -> Sequence[Any]:
-        return await self.lab.outbox()
-
     async def violations(self) -> Sequence[Any]:
         assert self.strays == [], "a token went to another host"
-        return await self.lab.violations()
+        return await super().violations()
 
-    # -- trouble
-
-    async def script(self, fault: Fault) -> None:
-        params = {**_PARAMS.get(fault.kind, {}), "to": self._other_host, **fault.params}
-        await self.lab.fault(fault.kind, times=fault.times, params=params, **fault.at)
-
-    async def storm(self, seed: int, rate: float) -> None:
-        kinds = {fault.kind for fault in self.faults}
-        params = {kind: {**_PARAMS.get(kind, {}), "to": self._other_host} for kind in kinds}
-        await self.lab.control(
-            "POST", "storms", seed=seed, rates=dict.fromkeys(sorted(kinds), rate), params=params
-        )
-
-    async def calm(self) -> None:
-        await self.lab.control("DELETE", "faults")
-        await self.lab.control("POST", "webhooks/idle")
-        await self.lab.advance(2.0)  # what the lists still hide is seen now
-
-    async def expire_tokens(self) -> None:
-        await self.lab.control("POST", "expire-tokens")
-
-    async def fired(self) -> Mapping[str, int]:
-        return await self.lab.fired()
-
-    def kinds(self) -> set[str]:
-        """Return every kind that this laboratory has."""
-        return set(self.laboratory.lab.faults.kinds)
+    def params_of(self, kind: str) -> dict[str, Any]:
+        return {**super().params_of(kind), "to": self._other_host}
 
 
 def _times(start: datetime, end: datetime) -> dict[str, Any]:
@@ -205,7 +151,6 @@ async def _elsewhere(strays: list[str]) -> AsyncIterator[str]:
 
 def _faults() -> list[Fault]:
     """Return every row of simulator.md §3 that Google has, by the laboratory's names."""
-    tokens = ("refresh_invalid_grant", "refresh_500", "refresh_slow", "token_reset_after", "token_half")
     plain = [
         *(f"429_{form}" for form in ("seconds", "date", "bare", "long")),
         *(f"403_{reason}" for reason in _REFUSED),
@@ -218,15 +163,15 @@ def _faults() -> list[Fault]:
         *("page_elsewhere", "redirect_elsewhere"),
         *("slow_answer", "slow_body", "gzip", "closed_keep_alive", "unknown_zone"),
         *(f"garbage_{what}" for what in _GARBAGE),
-        *(f"webhook_{what}" for what in _HOOKS),
+        *(f"webhook_{what}" for what in HOOKS),
     ]
     return [
         *(Fault(kind) for kind in plain),
         Fault("401", name="401_for_ever", times=-1),
-        *(Fault(kind, needs="token") for kind in tokens),
+        *(Fault(kind, needs="token") for kind in TOKENS),
         *(
-            Fault("clock_skew", name=f"clock_skew_{int(params['seconds'])}", params=params, needs="token")
-            for params in _TWICE["clock_skew"]
+            Fault("clock_skew", name=f"clock_skew_{skew}", params={"seconds": float(skew)}, needs="token")
+            for skew in (600, -600)
         ),
         Fault("channel_refused", needs="watch"),
     ]

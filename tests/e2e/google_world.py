@@ -26,8 +26,8 @@ from tests.contract.lab.lab_client import (
     CLIENT_SECRET,
     REDIRECT,
     LabClient,
-    _query,
     events,
+    query_of,
 )
 from tests.e2e.office import AROUND, INSTANCE, ZONE, Occurrence, Office, open_engine
 
@@ -57,7 +57,7 @@ class GoogleWorld(Office):
         """Go through the consent page as a person would."""
 
         async def consent(url: str) -> dict[str, str]:
-            return _query(await self.lab.approve(url, account=account))
+            return query_of(await self.lab.approve(url, account=account))
 
         return await self.sign_in("google", consent, login=login, redirect_uri=REDIRECT, uses=ALL_USES)
 

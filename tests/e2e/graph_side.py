@@ -16,45 +16,32 @@ from gateway.lab.microsoft import event_reads, person, times
 from gateway.providers.contract import Use
 from plugins.graph.provider import GraphProvider
 from tests.contract.lab.graph_client import ADA, BEN, REDIRECT, Microsoft
-from tests.contract.lab.lab_client import _query
 from tests.e2e.graph_world import ALL_USES, environ
+from tests.e2e.lab_side import HOOKS, PARAMS, TOKENS, LabSide
 from tests.e2e.office import AROUND, Occurrence
 from tests.e2e.provider_world import Fault
 
 _FREE = {"free", "workingElsewhere"}
-# Long enough to outlast the client's patience of half a second, or short enough not to.
-_PARAMS: Mapping[str, dict[str, Any]] = {
-    "slow_answer": {"seconds": 0.1},
-    "slow_body": {"seconds": 0.1},
-    "refresh_slow": {"seconds": 0.2},
-    "no_answer_before": {"seconds": 0.6},
-    "no_answer_after": {"seconds": 0.6},
-    "graph_stale_read": {"seconds": 1.0},
-    "graph_early_notification": {"seconds": 1.0},
-    "webhook_delayed": {"seconds": 0.05},
-    "webhook_reordered": {"seconds": 0.05},
-}
 _GARBAGE = (
     "backwards", "custom_zone", "empty", "enum", "html", "huge", "list", "no_start", "not_json", "types", "zone",
 )  # fmt: skip
-_HOOKS = (
-    "doubled", "reordered", "delayed", "lost", "wrong_token", "unknown_channel", "expired_channel", "huge",
-    "not_json", "channel_gone",
-)  # fmt: skip
 
 
-class GraphSide:
+class GraphSide(LabSide[Microsoft]):
     """One laboratory; Ada and Ben have mailboxes in one tenant."""
 
     def __init__(self) -> None:
+        self.params = {
+            **PARAMS,
+            "graph_stale_read": {"seconds": 1.0},
+            "graph_early_notification": {"seconds": 1.0},
+        }
         self.provider = GraphProvider()
         self.persons: Sequence[str] = (ADA, BEN)
         self.private = "Calendar"
         self.redirect_uri = REDIRECT
         self.uses: frozenset[Use] = ALL_USES
         self.faults: Sequence[Fault] = _faults()
-        self.lab: Microsoft
-        self.laboratory: Laboratory
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -67,13 +54,6 @@ class GraphSide:
     @property
     def environ(self) -> Mapping[str, str]:
         return environ(self.lab.base)
-
-    async def consent(self, url: str, person: str) -> dict[str, str]:
-        return _query(await self.lab.approve(url, account=person))
-
-    async def receive_at(self, address: str) -> None:
-        assert address.startswith("http://127.0.0.1")
-        await self.lab.set(webhook_http=True)
 
     # -- the person's hands
 
@@ -131,41 +111,6 @@ class GraphSide:
             for entry in self.laboratory.lab.journal.entries
         )
 
-    async def requests(self) -> int:
-        return int((await self.lab.control("GET", "status"))["requests"])
-
-    async def outbox(self) -> Sequence[Any]:
-        return await self.lab.outbox()
-
-    async def violations(self) -> Sequence[Any]:
-        return await self.lab.violations()
-
-    # -- trouble
-
-    async def script(self, fault: Fault) -> None:
-        params = {**_PARAMS.get(fault.kind, {}), **fault.params}
-        await self.lab.fault(fault.kind, times=fault.times, params=params, **fault.at)
-
-    async def storm(self, seed: int, rate: float) -> None:
-        kinds = sorted({fault.kind for fault in self.faults})
-        params = {kind: _PARAMS.get(kind, {}) for kind in kinds}
-        await self.lab.control("POST", "storms", seed=seed, rates=dict.fromkeys(kinds, rate), params=params)
-
-    async def calm(self) -> None:
-        await self.lab.control("DELETE", "faults")
-        await self.lab.control("POST", "webhooks/idle")
-        await self.lab.advance(2.0)  # what the lists still hide is seen now
-
-    async def expire_tokens(self) -> None:
-        await self.lab.control("POST", "expire-tokens")
-
-    async def fired(self) -> Mapping[str, int]:
-        return await self.lab.fired()
-
-    def kinds(self) -> set[str]:
-        """Return every kind that this laboratory has."""
-        return set(self.laboratory.lab.faults.kinds)
-
 
 def occurrences_at(laboratory: Laboratory, account: str, calendar: str) -> list[Occurrence]:
     """Return every occurrence of a calendar; the laboratory expands series with an engine of its own."""
@@ -192,7 +137,6 @@ def _times(start: datetime, end: datetime) -> dict[str, Any]:
 
 def _faults() -> list[Fault]:
     """Return every row of simulator.md §3 that Microsoft has, by the laboratory's names."""
-    tokens = ("refresh_invalid_grant", "refresh_500", "refresh_slow", "token_reset_after", "token_half")
     plain = [
         *(f"429_{form}" for form in ("seconds", "date", "bare", "long")),
         *(f"{status}_{when}" for status in (500, 502, 503, 504) for when in ("before", "after")),
@@ -207,12 +151,12 @@ def _faults() -> list[Fault]:
         *("graph_page_short", "graph_page_empty", "graph_page_repeat", "graph_page_foreign"),
         *("slow_answer", "slow_body", "gzip", "closed_keep_alive"),
         *(f"graph_garbage_{what}" for what in _GARBAGE),
-        *(f"webhook_{what}" for what in _HOOKS),
+        *(f"webhook_{what}" for what in HOOKS),
     ]
     return [
         *(Fault(kind) for kind in plain),
         Fault("401", name="401_for_ever", times=-1),
-        *(Fault(kind, needs="token") for kind in tokens),
+        *(Fault(kind, needs="token") for kind in TOKENS),
         *(
             Fault("clock_skew", name=f"clock_skew_{skew}", params={"seconds": float(skew)}, needs="token")
             for skew in (600, -600)

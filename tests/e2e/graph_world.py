@@ -18,7 +18,7 @@ from gateway.store.database import Database
 from gateway.store.sealed import Sealer, new_key
 from plugins.graph.provider import GraphProvider
 from tests.contract.lab.graph_client import ADA, CLIENT_ID, CLIENT_SECRET, REDIRECT, Microsoft
-from tests.contract.lab.lab_client import _query
+from tests.contract.lab.lab_client import query_of
 from tests.e2e.office import INSTANCE, Office, open_engine
 
 ALL_USES = frozenset({Use.OWN_CALENDARS, Use.LIST, Use.WRITE, Use.READ})
@@ -44,7 +44,7 @@ class GraphWorld(Office):
         """Go through the consent page as a person would."""
 
         async def consent(url: str) -> dict[str, str]:
-            return _query(await self.lab.approve(url, account=account))
+            return query_of(await self.lab.approve(url, account=account))
 
         return await self.sign_in("graph", consent, login=login, redirect_uri=REDIRECT, uses=ALL_USES)
 

@@ -17,7 +17,7 @@ from gateway.services import availability, links, occurrence_index, resources
 from gateway.store import busy as busy_store
 from gateway.store import calendars as calendar_store
 from gateway.store.database import Database
-from tests.contract.lab.lab_client import ADA, BEN, REDIRECT, _query
+from tests.contract.lab.lab_client import ADA, BEN, REDIRECT, query_of
 from tests.e2e.google_world import GoogleWorld, google_world
 from tests.e2e.office import SOON, event
 
@@ -32,7 +32,7 @@ async def world(sqlite_db: Database) -> AsyncIterator[GoogleWorld]:
 
 async def connect(world: GoogleWorld, *uses: Use) -> Account:
     async def consent(url: str) -> dict[str, str]:
-        return _query(await world.lab.approve(url, account=ADA))
+        return query_of(await world.lab.approve(url, account=ADA))
 
     return await world.sign_in("google", consent, login="ada", redirect_uri=REDIRECT, uses=frozenset(uses))
 

@@ -20,7 +20,7 @@ from gateway.providers.errors import SignInRefused
 from gateway.services import accounts
 from gateway.store import links as link_store
 from gateway.store.database import Database
-from tests.contract.lab.lab_client import BEN, REDIRECT, _query
+from tests.contract.lab.lab_client import BEN, REDIRECT, query_of
 from tests.e2e.google_world import ALL_USES, GoogleWorld, google_world
 from tests.e2e.office import event
 
@@ -90,7 +90,7 @@ async def nobody_connects_another_account_to_a_sign_in_that_he_has_seen(world: G
     own = hashlib.sha256(secrets.token_urlsafe(48).encode()).digest()
     query["code_challenge"] = base64.urlsafe_b64encode(own).decode().rstrip("=")
     page = f"{parts.scheme}://{parts.netloc}{parts.path}?{urlencode(query)}"
-    back = _query(await world.lab.approve(page, account=BEN))
+    back = query_of(await world.lab.approve(page, account=BEN))
     try:
         account = await world.connector.complete(back, actor="test")
     except SignInRefused:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
-import secrets
 from html import unescape
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from tests.contract.lab.lab_client import LabClient, Reply, _query
+from tests.contract.lab.lab_client import LabClient, Reply, pkce, query_of
 
 CLIENT_ID = "11111111-2222-4333-8444-555555555555"
 CLIENT_SECRET = "calgate-lab-secret"
@@ -47,8 +44,7 @@ class Microsoft(LabClient):
         allow: bool = True, tenant: str = "common", **changes: str,
     ) -> tuple[dict[str, str], str]:  # fmt: skip
         """Go through the consent page as a person; returns what came back and the code verifier."""
-        verifier = secrets.token_urlsafe(48)
-        digest = hashlib.sha256(verifier.encode()).digest()
+        verifier, challenge = pkce()
         query = {
             "client_id": CLIENT_ID,
             "redirect_uri": REDIRECT,
@@ -56,11 +52,11 @@ class Microsoft(LabClient):
             "scope": " ".join(scopes),
             "state": "st&te=1",
             "nonce": "n0nce",
-            "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+            "code_challenge": challenge,
             "code_challenge_method": "S256",
         } | changes
         address = f"{self.base}/{tenant}/oauth2/v2.0/authorize?{urlencode(query)}"
-        return _query(await self.approve(address, account=account, tick=tick, allow=allow)), verifier
+        return query_of(await self.approve(address, account=account, tick=tick, allow=allow)), verifier
 
     async def posted(self, address: str, *, account: str = ADA) -> tuple[str, dict[str, str]]:
         """Consent where the answer is a form; returns its address and fields."""

@@ -96,8 +96,7 @@ class LabClient:
         allow: bool = True, **changes: str,
     ) -> tuple[dict[str, str], str]:  # fmt: skip
         """Go through the consent page as a person; returns the redirect's query and the code verifier."""
-        verifier = secrets.token_urlsafe(48)
-        digest = hashlib.sha256(verifier.encode()).digest()
+        verifier, challenge = pkce()
         query = {
             "client_id": CLIENT_ID,
             "redirect_uri": REDIRECT,
@@ -106,12 +105,12 @@ class LabClient:
             "state": "st&te=1",
             "access_type": "offline",
             "prompt": "consent",
-            "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
+            "code_challenge": challenge,
             "code_challenge_method": "S256",
         } | changes
         address = f"{self.base}/o/oauth2/v2/auth?{urlencode(query)}"
         back = await self.approve(address, account=account, tick=tick, allow=allow)
-        return _query(back), verifier
+        return query_of(back), verifier
 
     async def approve(
         self, address: str, *, account: str = ADA, tick: tuple[str, ...] | None = None, allow: bool = True
@@ -161,7 +160,15 @@ class LabClient:
         return await self.request("POST", "/token", data=form)
 
 
-def _query(address: str) -> dict[str, str]:
+def pkce() -> tuple[str, str]:
+    """Return a code verifier and its S256 challenge (RFC 7636 §4.2), made here and not by the laboratory."""
+    verifier = secrets.token_urlsafe(48)
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return verifier, base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def query_of(address: str) -> dict[str, str]:
+    """Return the query of an address; of a repeated name the first counts."""
     return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
 
 

@@ -53,7 +53,7 @@ from tests.contract.lab.graph_client import (
     WRITE,
     Microsoft,
 )
-from tests.contract.lab.lab_client import _query
+from tests.contract.lab.lab_client import query_of
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def signed_in(lab: Microsoft, ca: str, cache: Any = None, **more: Any) -> 
     if more.get("response_mode") == "form_post":
         _address, values = await lab.posted(flow["auth_uri"])
     else:
-        values = _query(await lab.approve(flow["auth_uri"], account=ADA))
+        values = query_of(await lab.approve(flow["auth_uri"], account=ADA))
     answer = await asyncio.to_thread(app.acquire_token_by_auth_code_flow, flow, values)
     assert "access_token" in answer, answer
     return app, answer

@@ -22,7 +22,7 @@ from tests.contract.lab.graph_client import (
     Graph,
     Microsoft,
 )
-from tests.contract.lab.lab_client import _query
+from tests.contract.lab.lab_client import query_of
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ async def test_wrong_requests_go_back_with_an_error(
 ) -> None:
     reply = await ms.request("GET", f"/common/oauth2/v2.0/authorize?{urlencode(_wish(**change))}")
     assert reply.status == 302
-    assert _query(reply.headers["Location"])["error"] == error
+    assert query_of(reply.headers["Location"])["error"] == error
 
 
 @pytest.mark.parametrize("change", [{"client_id": "x"}, {"redirect_uri": "https://evil.example/"}])
@@ -205,7 +205,7 @@ async def test_an_administrator_grants_a_program_every_mailbox(ms: Microsoft) ->
     assert "imulator" in page.body
     action = unescape(re.findall(r'action="([^"]+)"', page.body)[0])
     form = [("decision", "allow"), ("role", WRITE)]
-    back = _query((await ms.request("POST", action, data=form)).headers["Location"])
+    back = query_of((await ms.request("POST", action, data=form)).headers["Location"])
     assert (back["admin_consent"], back["tenant"]) == ("True", tenant)
     answer = (await ms.form(program(), tenant)).body
     graph = Graph(ms, answer["access_token"])
@@ -215,7 +215,7 @@ async def test_an_administrator_grants_a_program_every_mailbox(ms: Microsoft) ->
     assert (await graph.call("GET", "me/events")).status == 400
     assert (await graph.call("GET", f"users/{ADA}/mailboxSettings")).status == 403
     denied = await ms.request("POST", action, data=[("decision", "deny")])
-    assert _query(denied.headers["Location"])["error"] == "access_denied"
+    assert query_of(denied.headers["Location"])["error"] == "access_denied"
 
 
 async def test_application_sign_in_needs_the_tenant_and_the_default_scope(ms: Microsoft) -> None:
