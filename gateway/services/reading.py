@@ -12,6 +12,7 @@ from gateway.store.summaries import (
     matching,
     names,
     private,
+    tags,
     total_bytes,
 )
 from gateway.store.summaries import by_hrefs as summaries_by_hrefs
@@ -43,6 +44,7 @@ __all__ = [
     "recurring_in",
     "summaries_by_hrefs",
     "summaries_by_ids",
+    "tags",
     "texts_between",
     "texts_by_hrefs",
     "texts_of_ids",

@@ -28,6 +28,12 @@ _COLUMNS = (
 )
 
 
+_TAGS = Hot(
+    select(calendar_object.c.uid, calendar_object.c.etag, calendar_object.c.seq).where(
+        calendar_object.c.calendar_id == bindparam("calendar_id"),
+        calendar_object.c.component == bindparam("component"),
+    )
+)
 _UIDS = select(calendar_object.c.id).where(calendar_object.c.calendar_id == bindparam("calendar_id"))
 _LOWER = func.lower(calendar_object.c.uid)
 _UID_PARTS = Hot(_UIDS.where(func.instr(_LOWER, bindparam("part", type_=Text)) > 0))
@@ -89,6 +95,11 @@ def names(tx: Transaction, calendar_id: CalendarId, *, component: str) -> list[t
         calendar_object.c.calendar_id == calendar_id, calendar_object.c.component == component
     )
     return [(row.uid, row.href) for row in tx.execute(query)]
+
+
+def tags(tx: Transaction, calendar_id: CalendarId, *, component: str) -> list[tuple[str, str, int]]:
+    """Return (UID, entity tag, number of the last change) of every object of one kind."""
+    return _TAGS.rows(tx, calendar_id=calendar_id, component=component)
 
 
 def private(tx: Transaction, calendar_id: CalendarId) -> list[Summary]:

@@ -21,11 +21,13 @@ def responses(request: Request, view: View, names: Sequence[str]) -> list[str] |
 
     Args:
         request: for hrefs, and its snapshot.
-        view: of the calendar; where it masks all, each object is written by itself.
+        view: of the calendar.
         names: the properties asked for.
     """
-    if view.is_busy_only or not WRITTEN.issuperset(names):
+    if not WRITTEN.issuperset(names):
         return None
+    if view.is_busy_only:
+        return _masked(request, view, names)
     literals, fields = parts(object_properties.template(request, view, names), view)
     if len(set(fields)) < len(fields):
         return None
@@ -41,6 +43,18 @@ def responses(request: Request, view: View, names: Sequence[str]) -> list[str] |
         return [whole, *written]
     # By the names she knows, each right behind the opening: the place of a masked object tells nothing.
     return sorted([*(_OPENING + rest for rest in whole.split(_OPENING)[1:]), *written])
+
+
+def _masked(request: Request, view: View, names: Sequence[str]) -> list[str]:
+    """Return the responses of a calendar of which she sees busy times only, by the names she knows."""
+    template = object_properties.template(request, view, names, has_length=False)
+    privileges = access_control.privileges(view.entry.level, is_masked=True)
+    write = template.format
+    # Names and tags are hexadecimal digits: nothing to escape.
+    return sorted(
+        write(view.masked_href(uid), view.masked_etag(etag, seq), "VEVENT", "", privileges, "")
+        for uid, etag, seq in reading.tags(request.session.tx, view.entry.calendar_id, component="VEVENT")
+    )
 
 
 def parts(template: str, view: View, *, has_data: bool = False) -> tuple[list[str], list[reading.Field]]:

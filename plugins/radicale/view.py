@@ -8,9 +8,8 @@ the object. Of what is masked only events are shown: tasks and journals take no 
 
 from __future__ import annotations
 
-import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -18,7 +17,7 @@ from gateway.domain.errors import InvalidSyncToken
 from gateway.domain.model import Calendar, CalendarObject, Level, Principal
 from gateway.services import Transaction, changes, masks, reading
 from gateway.services.access import HomeEntry
-from plugins.radicale import masked_names
+from plugins.radicale import keyed, masked_names
 from plugins.radicale.masking import mask_object
 
 _MASKED_HREF = re.compile(r"[0-9a-f]{40}\.ics")
@@ -61,6 +60,7 @@ class View:
     is_masked: bool
     key: bytes
     hrefs: dict[str, str] = field(default_factory=dict)  # masked href by UID, as listings ask for it twice
+    hashers: dict[str, Callable[[str], str]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, tx: Transaction, principal: Principal, entry: HomeEntry) -> View:
@@ -105,9 +105,7 @@ class View:
 
     def etag_of(self, seen: Seen) -> str:
         """Return the object's entity tag for her, quotes included."""
-        if not self.hides(seen):
-            return seen.etag
-        return f'"{self._hash("etag", f"{seen.etag} {seen.seq} {self.entry.resource.zone}")[:32]}"'
+        return self.masked_etag(seen.etag, seen.seq) if self.hides(seen) else seen.etag
 
     def ical_of(self, stored: CalendarObject) -> bytes:
         """Return the object as she may read it."""
@@ -121,6 +119,10 @@ class View:
         if href is None:
             href = self.hrefs[uid] = f"{self._hash('href', uid)[:40]}.ics"
         return href
+
+    def masked_etag(self, etag: str, seq: int) -> str:
+        """Return the entity tag of an object that she sees masked; ``seq`` is that of its last change."""
+        return f'"{self._hash("etag", f"{etag} {seq} {self.entry.resource.zone}")[:32]}"'
 
     def find(self, tx: Transaction, href: str) -> CalendarObject | None:
         """Return the object that has ``href`` in her view."""
@@ -185,4 +187,7 @@ class View:
         return ":masked" if self.is_masked else ""
 
     def _hash(self, what: str, text: str) -> str:
-        return hmac.digest(self.key, f"{what}\n{text}".encode(), "sha256").hex()
+        digest = self.hashers.get(what)
+        if digest is None:
+            digest = self.hashers[what] = keyed.hasher(self.key, f"{what}\n".encode())
+        return digest(text)

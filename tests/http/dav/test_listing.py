@@ -37,7 +37,7 @@ def listed(reply: Any) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("who", ["alice", "bob", "carol"])
+@pytest.mark.parametrize("who", ["alice", "bob", "carol", "dave"])
 def test_a_listing_names_the_same_objects_whoever_writes_it(world: Any, event: Any, who: str) -> None:
     fill(world, event)
     dav = getattr(world, who)
@@ -81,7 +81,7 @@ def test_answers_are_packed_for_who_can_unpack_them(
     assert int(answer.headers["Content-Length"]) == len(raw)
 
 
-@pytest.mark.parametrize("who", ["alice", "bob", "carol"])
+@pytest.mark.parametrize("who", ["alice", "bob", "carol", "dave"])
 def test_data_is_the_same_by_multiget_query_and_get(world: Any, event: Any, who: str) -> None:
     fill(world, event)
     dav, path = getattr(world, who), FREE.format(who)
