@@ -34,7 +34,7 @@ from gateway.services.limits import Limits
 from gateway.settings import Settings
 from gateway.store import migrate
 from gateway.store.database import Database, sqlite_url
-from tests import postgresql
+from tests import forks, postgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
@@ -205,17 +205,19 @@ class Cli:
     data: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *arguments: str | Path, stdin: str | bytes = "", **environment: str) -> Ran:
-        """Run to the end and return how it went."""
-        ended = subprocess.run(
-            [sys.executable, "-m", "gateway", *map(str, arguments)],
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
-            cwd=ROOT,
-            env=self.variables(**environment),
-            timeout=120,
-            check=False,
-        )
+    def __call__(
+        self, *arguments: str | Path, stdin: str | bytes = "", anew: bool = False, **environment: str
+    ) -> Ran:
+        """Run to the end and return how it went; ``anew``: with an interpreter of its own."""
+        words, given = [*map(str, arguments)], stdin.encode() if isinstance(stdin, str) else stdin
+        variables = self.variables(**environment)
+        if anew:
+            command = [sys.executable, "-m", "gateway", *words]
+            ended = subprocess.run(
+                command, input=given, capture_output=True, cwd=ROOT, env=variables, timeout=120, check=False
+            )
+        else:
+            ended = forks.run(words, env=variables, stdin=given, timeout_s=120)
         return Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
     def json(self, *arguments: str | Path, stdin: str | bytes = "") -> Any:

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from tests.forks import Fork
+
 ROOT = Path(__file__).resolve().parent.parent
 _ADDRESS = re.compile(r"running at (http://\S+)")
 _START_S = 60
@@ -25,13 +27,15 @@ class Server:
     Args:
         environment: the whole environment, with ``CALGATE_DATA`` and what else the server needs.
         arguments: further flags of ``serve``.
+        anew: with an interpreter of its own, where memory or time is measured.
     """
 
-    def __init__(self, environment: Mapping[str, str], *arguments: str) -> None:
+    def __init__(self, environment: Mapping[str, str], *arguments: str, anew: bool = False) -> None:
         self._environment = dict(environment)
         self._arguments = arguments
+        self._anew = anew
         self._out: IO[bytes] | None = None
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Fork | None = None
         self.url = ""
         self.output = ""
         self.log = ""
@@ -40,14 +44,7 @@ class Server:
         """Start it and wait until it has printed its address."""
         out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - read while it runs
         self._out, self._err = out, err
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve", "--port", "0", *self._arguments],
-            stdout=out,
-            stderr=err,
-            stdin=subprocess.DEVNULL,
-            cwd=ROOT,
-            env={"CALGATE_PORT": "0", **self._environment},
-        )
+        self.process = self._started(["serve", "--port", "0", *self._arguments], out.fileno(), err.fileno())
         deadline = time.monotonic() + _START_S
         while time.monotonic() < deadline:
             self._read()
@@ -59,6 +56,14 @@ class Server:
             time.sleep(0.02)
         self.kill()
         raise AssertionError(f"the server did not start:\n{self.output}\n{self.log}")
+
+    def _started(self, words: list[str], out: int, err: int) -> subprocess.Popen[bytes] | Fork:
+        environment = {"CALGATE_PORT": "0", **self._environment}
+        with Path(os.devnull).open("rb") as nothing:
+            if not self._anew:
+                return Fork(words, environment, [nothing.fileno(), out, err])
+            command = [sys.executable, "-m", "gateway", *words]
+            return subprocess.Popen(command, stdin=nothing, stdout=out, stderr=err, cwd=ROOT, env=environment)
 
     def _read(self) -> None:
         for stream, name in ((self._out, "output"), (self._err, "log")):

@@ -79,7 +79,7 @@ class Bench:
         address = f"sqlite:///{self.cli.data / 'calgate.sqlite3'}"
         bulk_load(address, "few", self.size.few)
         bulk_load(address, "quiet", self.size.few)
-        with Server(self.cli.variables()) as server:
+        with Server(self.cli.variables(), anew=True) as server:
             self.server = server
             for part in (self.import_beside_requests, self.put_beside_stock):
                 self.say(part.__name__.replace("_", " "))

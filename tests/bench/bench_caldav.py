@@ -103,7 +103,7 @@ class CaldavBench:
         load(self.address, "cal", self.objects)
         load(self.address, "large", self.objects, others=self.size.many - self.size.objects)
         with ExitStack() as stack:
-            self.server = stack.enter_context(Server(self.cli.variables()))
+            self.server = stack.enter_context(Server(self.cli.variables(), anew=True))
             self.ours = Side(stack.enter_context(self._wire("cal")), self.monday)
             self.theirs = self._stock(stack, say) if self.has_stock else None
             for part in (self.writes, self.reads, self.reports, self.queries):

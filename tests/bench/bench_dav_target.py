@@ -22,7 +22,7 @@ def visible_at_another(accounts: int, rate: float, seconds: float) -> list[Figur
     with (
         tempfile.TemporaryDirectory() as directory,
         engine_world(Path(directory) / "there", {}) as there,
-        Server(there.cli.variables()) as server,
+        Server(there.cli.variables(), anew=True) as server,
         engine_world(
             Path(directory) / "here",
             providers("http://127.0.0.1:1") | {"CALGATE_ACCOUNT_REQUESTS_PER_MINUTE": "1000000"},

@@ -146,7 +146,7 @@ def measure(rounds: int, seconds: int) -> dict[str, Any]:
         cli("resource", "add", "bench", "--kind", "room", "--zone", "Europe/Berlin")
         cli("import", "bench", "-", stdin=calendar_file(datetime.now(UTC)))
         link = cli("feed", "create", "bench", "--privacy", "full")
-        with Server(environment) as server:
+        with Server(environment, anew=True) as server:
             url = server.url + "/feeds/" + link["url"].split("/feeds/", 1)[1]
             started = time.perf_counter()
             _status, _headers, body = fetch(url)

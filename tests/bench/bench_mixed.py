@@ -46,7 +46,7 @@ def three_providers(size: Size) -> list[Figure]:
         tempfile.TemporaryDirectory() as directory,
         lab_process("--google", "--microsoft", *accounts, page_cap=250, empty_page_chance=0.0) as lab,
         engine_world(Path(directory) / "there", {}) as there,
-        Server(there.cli.variables()) as server,
+        Server(there.cli.variables(), anew=True) as server,
         engine_world(Path(directory) / "here", providers(lab.base)) as world,
     ):
         _connect(world, lab, there, server.url, emails)

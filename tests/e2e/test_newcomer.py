@@ -65,11 +65,11 @@ def own_file(tmp_path: Path) -> Path:
 
 
 def test_the_readme_leads_from_nothing_to_a_calendar(cli: Cli, own_file: Path, tmp_path: Path) -> None:
-    with Server(cli.variables()) as server:
+    with Server(cli.variables(), anew=True) as server:
         results: dict[str, Any] = {}
         for command in readme_commands():
             command = [str(own_file) if word == "my-calendar.ics" else word for word in command]
-            ended = cli(*command, "--json", CALGATE_PUBLIC_URL=server.url)
+            ended = cli(*command, "--json", anew=True, CALGATE_PUBLIC_URL=server.url)
             assert ended.code == 0, (command, ended.stderr)
             results[" ".join(command[:2])] = json.loads(ended.stdout)
         feed = results["feed create"]

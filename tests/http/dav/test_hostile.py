@@ -80,7 +80,7 @@ def target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         if request.param == "postgresql":
             address = stack.enter_context(request.getfixturevalue("postgresql_databases").one())
             cli.environment |= {"CALGATE_DATABASE_URL": address, "CALGATE_SECRET_KEYS": new_key()}
-        server = stack.enter_context(Server(cli.variables()))
+        server = stack.enter_context(Server(cli.variables(), anew=True))
         db = Database(address)
         passwords = populate(db, Settings(data=cli.data), NOW)
         db.close()
