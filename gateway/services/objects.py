@@ -17,6 +17,7 @@ from gateway.domain.errors import (
     InvalidName,
     NotFound,
     UidConflict,
+    UnsupportedComponent,
 )
 from gateway.domain.model import (
     Calendar,
@@ -43,6 +44,7 @@ __all__ = [
     "PutResult",
     "check_href",
     "delete",
+    "delete_stored",
     "expire_holds",
     "expire_holds_of",
     "guard_slots",
@@ -80,6 +82,7 @@ def put(
     limits: Limits,
     condition: Condition = ANY,
     on_clash: ConflictPolicy | None = None,
+    seen: Calendar | None = None,
 ) -> PutResult:
     """Store an object under ``href``, replacing the one that is there.
 
@@ -93,15 +96,19 @@ def put(
         limits: booking window and density.
         condition: what must be there now.
         on_clash: instead of the resource's own policy.
+        seen: see ``lock``.
 
     Raises:
         PreconditionFailed: something else is there; nothing was changed.
+        UnsupportedComponent: the calendar does not take such objects any more.
         UidConflict: the UID is in the calendar under another href, or the href holds another UID.
         Clash: the time is taken and the policy refuses.
         NotFound: the calendar is gone.
     """
     check_href(href)
-    calendar = lock(tx, calendar_id)
+    calendar = lock(tx, calendar_id, seen=seen)
+    if prepared.parsed.component not in calendar.components:
+        raise UnsupportedComponent(prepared.parsed.component, calendar.components)
     prepared = refresh(prepared, calendar, limits)
     uid = prepared.parsed.uid
     met = object_store.met_by_write(tx, calendar_id, href=href, uid=uid, now=now)
@@ -168,7 +175,7 @@ def store(
         object_id = existing.id
         if bool(existing.classification) != bool(prepared.parsed.classification):
             calendar_properties.put(tx, calendar.id, None, CLASS_SEQ, str(seq))
-        object_store.update_one(tx, object_id, values | {"revision": existing.revision + 1})
+        object_store.rewrite(tx, existing, values | {"revision": existing.revision + 1})
         occurrence_store.replace(tx, calendar.id, object_id, spans)
     guard_slots(
         tx,
@@ -207,6 +214,18 @@ def delete(
     return remove(tx, existing, origin=origin, now=now)
 
 
+def delete_stored(
+    tx: Transaction, existing: CalendarObject, *, origin: Origin, now: datetime, condition: Condition = ANY
+) -> int:
+    """Delete an object that was read under the lock of its calendar; otherwise as ``delete``.
+
+    Raises:
+        PreconditionFailed: it is not what the condition asks for.
+    """
+    condition.check(existing.etag)
+    return remove(tx, existing, origin=origin, now=now)
+
+
 def expire_holds(tx: Transaction, calendar: Calendar, *, now: datetime) -> int:
     """Delete the holds of a locked calendar whose time is over; return how many."""
     over = object_store.expired(tx, calendar.id, now)
@@ -236,12 +255,17 @@ def check_href(href: str) -> None:
         raise InvalidName("An object's name holds no slash and no control characters.")
 
 
-def lock(tx: Transaction, calendar_id: CalendarId) -> Calendar:
+def lock(tx: Transaction, calendar_id: CalendarId, *, seen: Calendar | None = None) -> Calendar:
     """Lock one calendar and return it as it is under the lock.
+
+    ``seen`` is the calendar as this same transaction has read it: where the transaction is the only
+    writer, as on SQLite, it is under the lock already and is returned.
 
     Raises:
         NotFound: it is gone.
     """
+    if seen is not None and tx.is_only_writer:
+        return seen
     found = calendar_store.lock(tx, calendar_id).get(calendar_id)
     if found is None:
         raise NotFound("The calendar is gone.")

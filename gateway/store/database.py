@@ -116,6 +116,11 @@ class Transaction:
         self.after_undo: list[Callable[[], None]] = []
         self.must_roll_back = False
 
+    @property
+    def is_only_writer(self) -> bool:
+        """Return whether nothing but this transaction can change what it has read: SQLite's writer."""
+        return self.is_write and not self.is_postgresql
+
     def execute(self, statement: Any, parameters: Any = None) -> Any:  # Any: SQLAlchemy's own signature
         """Run one statement."""
         return self.connection.execute(statement, parameters)

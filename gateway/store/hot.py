@@ -70,6 +70,14 @@ class Hot:
         ready = self._ready.get(tx.is_postgresql) or self._compiled(tx)
         self._executed(tx, ready, wanted).close()
 
+    def count(self, tx: Transaction, **wanted: object) -> int:
+        """Run a statement that gives no rows and return how many it changed; errors as in ``rows``."""
+        ready = self._ready.get(tx.is_postgresql) or self._compiled(tx)
+        cursor = self._executed(tx, ready, wanted)
+        changed: int = cursor.rowcount
+        cursor.close()
+        return changed
+
     def _executed(self, tx: Transaction, ready: _Ready, wanted: dict[str, Any]) -> Any:  # Any: a cursor
         values = {**ready.fixed, **wanted} if ready.fixed else wanted
         for name, process in ready.binds:

@@ -78,9 +78,12 @@ def clock_ms(tx: Transaction) -> int:
 # -- the three statements -----------------------------------------------------------------------------
 
 
+_WAKE = {is_postgresql: Hot(statement) for is_postgresql, statement in statements.WAKE.items()}
+
+
 def wake(tx: Transaction, calendar_id: CalendarId) -> None:
     """Make every pushing link of a calendar due; part of the transaction that changed it."""
-    if tx.execute(statements.WAKE[tx.is_postgresql], {"calendar_id": calendar_id}).rowcount:
+    if _WAKE[tx.is_postgresql].count(tx, calendar_id=calendar_id):
         tx.hint_work()
 
 

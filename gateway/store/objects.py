@@ -58,7 +58,15 @@ _INSERT = Hot(
     [column.name for column in calendar_object.c if column.name not in {"id", "codec"}],
 )
 _UPDATE = update(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
-_DELETE = delete(calendar_object).where(calendar_object.c.id == bindparam("b_id"))
+_DELETE = Hot(delete(calendar_object).where(calendar_object.c.id == bindparam("b_id")))
+# Every column that is named has its indexes written anew by SQLite, whatever its value: most writes change
+# these alone, and the others only with all.
+_TEXT_COLUMNS = ("etag", "ical", "size_bytes", "seq", "revision", "modified_at_utc")
+_STEADY_COLUMNS = (
+    "uid", "component", "kind", "classification", "expires_at_utc", "first_start", "last_end", "is_recurring",
+)  # fmt: skip
+_REWRITE_TEXT = Hot(_UPDATE, _TEXT_COLUMNS)
+_REWRITE = Hot(_UPDATE, [*_TEXT_COLUMNS, *_STEADY_COLUMNS])
 
 
 def object_from_row(row: Row[tuple[object, ...]]) -> CalendarObject:
@@ -217,9 +225,18 @@ def update_one(tx: Transaction, object_id: ObjectId, values: dict[str, object]) 
     tx.execute(_UPDATE, {**values, "b_id": object_id})
 
 
+def rewrite(tx: Transaction, existing: CalendarObject, values: dict[str, object]) -> None:
+    """Change every column of a row that follows from its content, and ``revision``."""
+    is_steady = all(values[name] == getattr(existing, name) for name in _STEADY_COLUMNS)
+    if is_steady:
+        _REWRITE_TEXT.run(tx, b_id=existing.id, **{name: values[name] for name in _TEXT_COLUMNS})
+    else:
+        _REWRITE.run(tx, b_id=existing.id, **values)
+
+
 def delete_one(tx: Transaction, object_id: ObjectId) -> None:
     """Delete a row; its occurrences go with it."""
-    tx.execute(_DELETE, {"b_id": object_id})
+    _DELETE.run(tx, b_id=object_id)
 
 
 def _many(

@@ -110,29 +110,32 @@ _BLOCKING_POSTGRESQL = _blocking(
     bindparam("ends", type_=ARRAY(BigInteger)),
 )
 _INSERT = insert(occurrence)
-_INSERT_ONE = Hot(_INSERT, [column.name for column in occurrence.c])
+_COLUMNS = [column.name for column in occurrence.c]
+_INSERT_ONE = Hot(_INSERT, _COLUMNS)
 _DELETE = Hot(delete(occurrence).where(occurrence.c.object_id == bindparam("object")))
+_OF_OBJECT = Hot(select(occurrence).where(occurrence.c.object_id == bindparam("object")))
 _RELEASE = delete(busy_slot).where(busy_slot.c.object_id == bindparam("object"))
 
 
 def replace(
     tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: Iterable[Occurrence]
 ) -> None:
-    """Put the occurrences of one object in the place of those it had."""
-    _DELETE.run(tx, object=object_id)
-    add(tx, calendar_id, object_id, spans)
+    """Put the occurrences of one object in the place of those it had.
+
+    Most writes change a text and no time: then nothing is written.
+    """
+    rows = _rows(calendar_id, object_id, spans)
+    there = _OF_OBJECT.rows(tx, object=object_id)
+    if {tuple(row[name] for name in _COLUMNS) for row in rows} == set(there):
+        return
+    if there:
+        _DELETE.run(tx, object=object_id)
+    _insert(tx, rows)
 
 
 def add(tx: Transaction, calendar_id: CalendarId, object_id: ObjectId, spans: Iterable[Occurrence]) -> None:
     """Insert the occurrences of an object that has none yet."""
-    rows = {
-        (row["start_ts"], row["recur_ts"]): row
-        for row in (_row(calendar_id, object_id, span) for span in spans)
-    }
-    if len(rows) == 1:
-        _INSERT_ONE.run(tx, **next(iter(rows.values())))
-    elif rows:
-        tx.execute(_INSERT, list(rows.values()))
+    _insert(tx, _rows(calendar_id, object_id, spans))
 
 
 def in_window(tx: Transaction, calendar: Calendar, window: Window) -> list[Span]:
@@ -282,6 +285,21 @@ def _merged(spans: Sequence[Occurrence]) -> list[tuple[int, int]]:
         elif end > start:
             merged.append((start, end))
     return merged
+
+
+def _insert(tx: Transaction, rows: list[dict[str, object]]) -> None:
+    if len(rows) == 1:
+        _INSERT_ONE.run(tx, **rows[0])
+    elif rows:
+        tx.execute(_INSERT, rows)
+
+
+def _rows(
+    calendar_id: CalendarId, object_id: ObjectId, spans: Iterable[Occurrence]
+) -> list[dict[str, object]]:
+    """Return the rows of an object; of two at the same place the last."""
+    rows = (_row(calendar_id, object_id, span) for span in spans)
+    return list({(row["start_ts"], row["recur_ts"]): row for row in rows}.values())
 
 
 def _row(calendar_id: CalendarId, object_id: ObjectId, span: Occurrence) -> dict[str, object]:

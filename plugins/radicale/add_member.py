@@ -21,7 +21,7 @@ def handle(request: Request) -> Answer:
         )
     entry = request.require_write()
     name = f"{uuid4()}.ics"
-    answer = put.store(request, entry, name)
+    answer = put.store(request, name)
     href = request.href(request.principal.login, entry.slug, name, is_collection=False)
     answer.headers["Location"] = href
     return answer

@@ -23,26 +23,21 @@ def handle(request: Request) -> Answer:
             "unbind",
             request.calendar_href(entry.slug),
         )
-    with request.session.reading():
-        entry = request.require_write()
-    request.handle.db.write(_delete, request, entry.slug, target.name)
+    request.check_home()
+    request.handle.db.write(_delete, request, target.name)
     return Answer(204)
 
 
-def _delete(tx: Transaction, request: Request, slug: str, name: str) -> None:
+def _delete(tx: Transaction, request: Request, name: str) -> None:
+    entry = request.require_write_inside(tx)
     request.check_if(tx)
-    entry = request.entry_for_write(tx, slug)
+    objects.lock(tx, entry.calendar_id, seen=entry.calendar)
     view = View.of(tx, request.principal, entry)
     found = view.find(tx, name)
     if found is None:
         raise not_found("There is no such calendar object.")
     if view.hides(found):
         raise forbidden("You see this object as busy time only; you cannot delete it.", "unbind")
-    objects.delete(
-        tx,
-        entry.calendar_id,
-        found.href,
-        origin=request.origin,
-        now=request.handle.clock(),
-        condition=request.condition(),
+    objects.delete_stored(
+        tx, found, origin=request.origin, now=request.handle.clock(), condition=request.condition()
     )

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from gateway.domain import date_bounds
-from gateway.domain.errors import Clash, InvalidCalendarData, PreconditionFailed, UidConflict
-from gateway.domain.model import Principal
+from gateway.domain.errors import (
+    Clash,
+    InvalidCalendarData,
+    InvalidInput,
+    PreconditionFailed,
+    UidConflict,
+)
+from gateway.domain.model import Calendar, Principal
 from gateway.services import Transaction, objects, reading
 from gateway.services.access import HomeEntry
 from gateway.services.objects import PutResult
 from gateway.services.prepare import Prepared, prepare
 from plugins.radicale import object_body, preferences, representation
 from plugins.radicale.clashes import clash_problem, warning_headers
+from plugins.radicale.object_body import ObjectBody
 from plugins.radicale.problems import Answer, Problem, forbidden
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View, is_masked_href
@@ -19,42 +28,71 @@ from plugins.radicale.view import View, is_masked_href
 def handle(request: Request) -> Answer:
     """Answer a PUT."""
     name = request.target.name
+    request.check_home()
     if name is None:
-        request.check_home()
         raise Problem(
             405,
             "A whole calendar is never overwritten; send single objects, or use `calgate import`.",
             headers={"Allow": "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD"},
         )
-    return store(request, request.require_write(), name)
+    return store(request, name)
 
 
-def store(request: Request, entry: HomeEntry, name: str) -> Answer:
+def store(request: Request, name: str) -> Answer:
     """Store the body of a request under a name."""
-    body = object_body.read(request)
-    now = request.handle.clock()
+    body = _body(request)
     try:
-        prepared = prepare(body.ical, entry.calendar, limits=request.handle.limits, now=now)
-        date_bounds.check(prepared.parsed)
+        prepared = _prepared(request, body.ical)
     except InvalidCalendarData as error:
         raise body.told(error) from None
     wanted = preferences.of(request)
     try:
-        result = request.handle.db.write(_store, request, entry.slug, name, prepared)
+        result = request.handle.db.write(_store, request, name, prepared)
     except Clash as clash:
-        raise clash_problem(request, entry, clash) from None
+        raise clash_problem(request, request.require_write(), clash) from None
     except PreconditionFailed as error:
-        return representation.after_refusal(request, wanted, error, entry, name)
+        return representation.after_refusal(request, wanted, error, request.require_write(), name)
     headers = warning_headers(result.clashes)
     if body.jcal is None:  # otherwise other bytes are there than were sent (RFC 4791 §5.3.4)
         headers = {"ETag": result.etag, **headers}
     answer = Answer(201 if result.is_created else 204, headers)
-    return representation.after_write(request, wanted, answer, entry, name)
+    if not wanted.wants_representation:
+        return answer
+    return representation.after_write(request, wanted, answer, request.require_write(), name)
 
 
-def _store(tx: Transaction, request: Request, slug: str, name: str, prepared: Prepared) -> PutResult:
+def _body(request: Request) -> ObjectBody:
+    """Return what was sent; what stands against it is told to who may write."""
+    try:
+        return object_body.read(request)
+    except (Problem, InvalidInput):
+        request.require_write()
+        raise
+
+
+def _prepared(request: Request, ical: bytes) -> Prepared:
+    """Parse and expand an object, for the calendar as it was at her last write where there was one.
+
+    Her right, zone and horizon are read in the write itself; what was prepared for others is prepared again
+    there. Nothing is refused for what the calendar once was, nor before it is known that she may write.
+    """
+    guess = request.session.written_before(request.principal, request.target.slug)
+    if guess is not None:
+        with suppress(InvalidInput):
+            return _prepared_for(guess, request, ical)
+    return _prepared_for(request.require_write().calendar, request, ical)
+
+
+def _prepared_for(calendar: Calendar, request: Request, ical: bytes) -> Prepared:
+    handle = request.handle
+    prepared = prepare(ical, calendar, limits=handle.limits, now=handle.clock())
+    date_bounds.check(prepared.parsed)
+    return prepared
+
+
+def _store(tx: Transaction, request: Request, name: str, prepared: Prepared) -> PutResult:
+    entry = request.require_write_inside(tx)
     request.check_if(tx)
-    entry = request.entry_for_write(tx, slug)
     _check_hidden(tx, request.principal, entry, name)
     try:
         return objects.put(
@@ -66,6 +104,7 @@ def _store(tx: Transaction, request: Request, slug: str, name: str, prepared: Pr
             now=request.handle.clock(),
             limits=request.handle.limits,
             condition=request.condition(),
+            seen=entry.calendar,
         )
     except UidConflict as conflict:
         view = View.of(tx, request.principal, entry)

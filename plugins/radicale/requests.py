@@ -120,13 +120,7 @@ class Request:
         Raises:
             Problem: 403 for other people's homes, 404 for what is not there or not to be seen.
         """
-        target = target or self.target
-        self.check_home(target)
-        slug = target.slug
-        found = self.session.entry(self.principal, slug) if slug is not None else None
-        if found is None or not self._allowed("r", target):
-            raise not_found("There is no such calendar in your home.")
-        return found
+        return self._permitted(target or self.target)[0]
 
     def require_write(self, target: Target | None = None) -> HomeEntry:
         """Return the calendar where the person may write in it.
@@ -134,17 +128,37 @@ class Request:
         Raises:
             Problem: 403 with the privilege she lacks, or as ``entry``.
         """
-        target = target or self.target
-        found = self.entry(target)
-        if not self._allowed("w", target):
+        found, rules = self._permitted(target or self.target)
+        if not rules.check("w"):
             raise forbidden(
                 "You may read this calendar, not change it.", "write", self.calendar_href(found.slug)
             )
         return found
 
-    def _allowed(self, permission: str, target: Target) -> bool:
-        path = f"/{self.principal.login}/{target.slug}/"
-        return bool(Access(self.rights, self.principal.login, self.user_groups, path).check(permission))
+    def require_write_inside(self, tx: Transaction) -> HomeEntry:
+        """Return the calendar of the path with its rights as they are inside this write.
+
+        One look instead of one before the write and one in it.
+
+        Raises:
+            Problem: as ``require_write``.
+        """
+        self.check_home()
+        if self.target.slug is not None:
+            self.session.look_up(tx, self.principal, self.target.slug)
+        return self.require_write()
+
+    def _permitted(self, target: Target) -> tuple[HomeEntry, Access]:
+        """Return the calendar of a path that Radicale's rules let the person read, and the rules."""
+        self.check_home(target)
+        slug = target.slug
+        found = self.session.entry(self.principal, slug) if slug is not None else None
+        if found is not None:
+            path = f"/{self.principal.login}/{slug}/"
+            rules = Access(self.rights, self.principal.login, self.user_groups, path)
+            if rules.check("r"):
+                return found, rules
+        raise not_found("There is no such calendar in your home.")
 
     def entry_for_read(self, tx: Transaction, slug: str) -> HomeEntry:
         """Return the calendar with its rights as they are inside a write that reads it.

@@ -10,12 +10,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from gateway.domain.model import Principal
+from gateway.domain.model import Calendar, Level, Principal, PrincipalId
 from gateway.services import Transaction, access, principals
 from gateway.services.access import HomeEntry
 from gateway.services.handle import Handle
 
 FACE = "caldav"
+_WRITTEN = 500  # calendars that are remembered for the next write
 
 
 class _State(threading.local):
@@ -35,6 +36,7 @@ class Session:
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
         self._state = _State()
+        self._written: dict[tuple[PrincipalId, str], Calendar] = {}
 
     @contextmanager
     def of(self, principal: Principal | None) -> Iterator[None]:
@@ -86,6 +88,22 @@ class Session:
             with self.reading():
                 entries[slug] = access.resolve(self.tx, principal, slug, face=FACE)
         return entries[slug]
+
+    def look_up(self, tx: Transaction, principal: Principal, slug: str) -> None:
+        """Look up anew what ``slug`` is in a person's home, inside a write of the request's own."""
+        found = access.resolve(tx, principal, slug, face=FACE)
+        self._state.entries[slug] = found
+        if found is not None and found.level >= Level.WRITE:
+            if len(self._written) >= _WRITTEN:
+                self._written.clear()
+            self._written[principal.id, slug] = found.calendar
+
+    def written_before(self, principal: Principal, slug: str | None) -> Calendar | None:
+        """Return a calendar as it was when this person wrote in it last, or None.
+
+        A guess that saves a look at the database: nothing in it is true before it is read again.
+        """
+        return self._written.get((principal.id, slug or ""))
 
     def home(self, principal: Principal) -> list[HomeEntry]:
         """Return every calendar of a person's home."""

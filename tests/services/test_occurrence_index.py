@@ -21,6 +21,7 @@ from gateway.store import objects as object_store
 from gateway.store import occurrences as occurrence_store
 from gateway.store.database import Database, Transaction
 from gateway.store.schema import conflict_ticket
+from tests.statements import statements
 from tests.worlds import World, at, stamp, vcalendar, vevent
 
 SHORT = Limits(
@@ -227,3 +228,52 @@ def test_rows_of_the_index_go_with_their_object_and_their_calendar(world: World,
     world.put(room, "a", vevent("a"))
     world.db.write(resources.remove, "room", now=world.now)
     assert world.db.read(occurrence_store.count, room.id) == 0
+
+
+class TestWrites:
+    def test_a_write_that_moves_nothing_leaves_the_index_alone(self, world: World, room: Calendar) -> None:
+        world.put(room, "a.ics", vevent("a"))
+        series = vevent("s", at(3, 9), at(3, 10), "RRULE:FREQ=DAILY;COUNT=4")
+        world.put(room, "s.ics", series)
+        for href, data in (("a.ics", vevent("a")), ("s.ics", series)):
+            with statements(world.db) as found:
+                world.put(room, href, data.replace(b"SUMMARY:", b"SUMMARY:other "))
+            assert not [
+                sql for sql, _ in found if "INTO occurrence" in sql or "FROM occurrence WHERE" in sql[:30]
+            ]
+            stored = world.get(room, href)
+            assert stored is not None
+            assert b"SUMMARY:other" in stored.ical
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            ("TRANSP:TRANSPARENT",),
+            ("RRULE:FREQ=DAILY;COUNT=2",),
+            ("STATUS:TENTATIVE",),
+            ("CLASS:PRIVATE",),
+            ("X-CALGATE-KIND:block",),
+        ],
+    )
+    def test_whatever_changes_is_as_if_it_had_been_made_so(
+        self, world: World, room: Calendar, lines: tuple[str, ...]
+    ) -> None:
+        other = world.resource("other")
+        changed = vevent("a", at(4, 9), at(4, 11), *lines)
+        world.put(room, "a.ics", vevent("a", at(4, 9), at(4, 11)))
+        world.put(room, "a.ics", changed)
+        world.put(other, "a.ics", changed)
+        assert self.told(world, room) == self.told(world, other)
+        world.put(room, "a.ics", vevent("a", at(4, 9), at(4, 11)))
+        world.delete(other, "a.ics")
+        world.put(other, "b.ics", vevent("b", at(4, 9), at(4, 11)))
+        assert self.told(world, room) == self.told(world, other)
+
+    @staticmethod
+    def told(world: World, calendar: Calendar) -> tuple[object, ...]:
+        window = Window(start=at(1), end=at(20))
+        with world.db.transaction(write=False) as tx:
+            spans = occurrence_store.in_window(tx, calendar_store.get(tx, calendar.id), window)
+            (stored,) = object_store.every(tx, calendar.id)
+        kept = (stored.kind, stored.classification, stored.is_recurring, stored.first_start, stored.last_end)
+        return (*kept, [(one.start_ts, one.end_ts, one.recur_ts, one.busy) for one in spans])
