@@ -11,9 +11,9 @@ from gateway.domain.errors import InvalidInput
 from gateway.domain.fingerprint import is_same_but_stamp
 from gateway.providers.contract import Delete, Upsert
 from gateway.services import sync_run
+from gateway.services.sync_begin import Start
 from gateway.services.sync_context import RunContext, content_hash, held, log_line
 from gateway.services.sync_push import Done, Job, ticket
-from gateway.services.sync_run import Start
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
 from gateway.store import sync_log, tickets

@@ -1,17 +1,16 @@
-"""The frame of a run: its beginning under the lease, its end, and what an error makes of link and account."""
+"""The frame of a run: its lease, its end, and what an error makes of link and account."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from gateway.domain.errors import NotFound
 from gateway.domain.link_model import Account, AccountId, AccountState, Link, LinkId, LinkPolicy, LinkState
-from gateway.domain.model import Calendar
-from gateway.domain.sync_model import GUARD_OBJECTS
 from gateway.services.limits import Limits
+from gateway.services.sync_begin import Start
 from gateway.services.sync_context import (
     Project,
     RunContext,
@@ -23,43 +22,17 @@ from gateway.services.sync_context import (
     window_of,
 )
 from gateway.store import accounts as account_store
-from gateway.store import audit, sync_log, watches
+from gateway.store import audit, sync_log
 from gateway.store import calendars as calendar_store
-from gateway.store import changes as change_store
 from gateway.store import links as link_store
 from gateway.store.database import Transaction
-from gateway.store.links import Claim, Signs
+from gateway.store.links import Claim
 
 LEASE_MS = 30_000
-FULL_COMPARE = timedelta(days=7)  # cursors and webhooks can lose something; a full compare cannot
 
-__all__ = ["Claim", "Start"]
+__all__ = ["Claim"]
 
 Claims = list[Claim]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
-    """What a worker needs to begin.
-
-    Attributes:
-        must_pull: the rhythm, a hint or a full compare says that the provider is asked.
-        must_compare: all objects are compared, not only changed ones.
-        signs: what else there is to look at.
-        may_trip: so much was deleted here that the guard has to look.
-        is_approved: a person has approved what the guard stopped.
-    """
-
-    link: Link
-    account: Account
-    now_ms: int
-    must_pull: bool
-    must_compare: bool
-    approved: dict[str, Any] | None
-    has_watch: bool
-    calendar: Calendar
-    signs: Signs
-    may_trip: bool
 
 
 def claim(tx: Transaction, *, limit: int, per_account: int) -> Claims:
@@ -94,109 +67,14 @@ def sweep(tx: Transaction) -> int:
     return link_store.sweep(tx)
 
 
-def next_due_ms(tx: Transaction) -> int | None:
-    """Return how long until a link is due; None for never."""
-    return link_store.next_due_ms(tx)
-
-
-def start(tx: Transaction, held_claim: Claim, *, now: datetime) -> Start | None:
-    """Return what a run begins with; None where the link has gone or was stopped meanwhile."""
-    link = link_store.get(tx, held_claim.link_id)
-    if link is None or link.token != held_claim.token or not link.state.runs:
-        return None
-    account = account_store.get(tx, link.account_id)
-    if account is None or account.state is not AccountState.CONNECTED:
-        return None
-    calendar = calendar_store.get(tx, link.calendar_id)
-    signs = link_store.signs(tx, link.id)
-    now_ms = signs.now_ms
-    is_old = link.compared_at_utc is not None and now - link.compared_at_utc > FULL_COMPARE
-    must_compare = link.is_full or is_old or link.pushed_seq < calendar.min_seq
-    must_pull = must_compare or link.pull_at_ms <= now_ms
-    return Start(
-        calendar=calendar,
-        link=link,
-        account=account,
-        now_ms=now_ms,
-        must_pull=must_pull,
-        must_compare=must_compare,
-        approved=sync_log.newest_plan(tx, link.id, state="approved") if signs.has_plan else None,
-        has_watch=must_pull and watches.is_live(tx, link.id, now=now),
-        signs=signs,
-        may_trip=_may_trip(tx, link, calendar),
-    )
-
-
-def _may_trip(tx: Transaction, link: Link, calendar: Calendar) -> bool:
-    # Fewer changes than that hold fewer deletions: they need not be counted.
-    if calendar.seq - link.pushed_seq <= GUARD_OBJECTS:
-        return False
-    return change_store.count_deleted(tx, calendar.id, after_seq=link.pushed_seq) > GUARD_OBJECTS
-
-
-def context(
-    begun: Start,
-    held_claim: Claim,
-    *,
-    project: Project,
-    instance_id: str,
-    limits: Limits,
-    public_url: str | None,
-    now: datetime,
-) -> RunContext:
-    """Return what one run works with."""
-    link, calendar = begun.link, begun.calendar
-    window = window_of(link, now)
-    cause = "first sync" if link.state is LinkState.FIRST_SYNC else "change"
-    if begun.must_compare and link.state is not LinkState.FIRST_SYNC:
-        cause = "full compare"
-    return RunContext(
-        link=link,
-        claim=held_claim,
-        calendar=calendar,
-        project=project,
-        sight=sight(link, calendar, public_url),
-        presentation=presentation(link, calendar),
-        window=window,
-        instance_id=instance_id,
-        limits=limits,
-        public_url=public_url,
-        cause=cause,
-    )
+def next_due_ms(tx: Transaction, *, polls_at_ms: int) -> int | None:
+    """Return how long until a link is due; None for never; see ``store.links``."""
+    return link_store.next_due_ms(tx, polls_at_ms=polls_at_ms)
 
 
 def window_rolled(ctx: RunContext) -> bool:
     """Return whether the day has moved the window since the last run."""
     return stored_window(ctx.link) != ctx.window
-
-
-def begin(
-    tx: Transaction,
-    held_claim: Claim,
-    *,
-    project_of: Callable[[str], Project],
-    instance_id: str,
-    limits: Limits,
-    public_url: str | None,
-    now: datetime,
-) -> tuple[Start, RunContext] | None:
-    """Return what a run begins and works with.
-
-    None where the link has gone or was stopped meanwhile. ``project_of`` returns the plug-in's projection.
-    """
-    begun = start(tx, held_claim, now=now)
-    if begun is None:
-        return None
-    ctx = context(
-        begun,
-        held_claim,
-        project=project_of(begun.link.provider),
-        instance_id=instance_id,
-        limits=limits,
-        public_url=public_url,
-        now=now,
-    )
-    return begun, ctx
 
 
 def preview_context(

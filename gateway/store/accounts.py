@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +18,12 @@ from gateway.store.database import Transaction
 from gateway.store.hot import Hot
 from gateway.store.schema_sync import account, oauth_state, remote_calendar
 from gateway.store.sealed import Sealer
+from gateway.store.sets import among, parameter
 
 _BY_ID = Hot(select(account).where(account.c.id == bindparam("b_id")))
+_MANY = {
+    each: Hot(select(account).where(among(account.c.id, "ids", is_postgresql=each))) for each in (False, True)
+}
 _PURPOSE = "account"
 _PENDING = "sign-in"
 
@@ -63,6 +67,13 @@ def get(tx: Transaction, account_id: AccountId) -> Account | None:
     for cells in _BY_ID.cells(tx, b_id=account_id):
         return account_from_row(SimpleNamespace(**cells))
     return None
+
+
+def many(tx: Transaction, account_ids: Iterable[AccountId]) -> dict[AccountId, Account]:
+    """Return accounts by id; one that has gone is missing."""
+    cells = _MANY[tx.is_postgresql].cells(tx, ids=parameter(tx, account_ids))
+    found = [account_from_row(SimpleNamespace(**each)) for each in cells]
+    return {one.id: one for one in found}
 
 
 def by_subject(tx: Transaction, provider: str, subject: str) -> Account | None:

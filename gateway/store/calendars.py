@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import BigInteger, Row, bindparam, case, select, update
@@ -24,6 +24,7 @@ from gateway.domain.model import (
 from gateway.store.database import Transaction
 from gateway.store.hot import Hot
 from gateway.store.schema import calendar, department, instance, resource
+from gateway.store.sets import among, parameter
 
 _EPOCH = select(instance.c.value).where(instance.c.key == "epoch").scalar_subquery().label("epoch")
 
@@ -44,6 +45,7 @@ QUERY = (  # of whole calendars; callers add conditions
     .join_from(calendar, resource, calendar.c.resource_id == resource.c.id)
     .outerjoin(department, resource.c.department_id == department.c.id)
 )
+_MANY = {each: Hot(QUERY.where(among(calendar.c.id, "ids", is_postgresql=each))) for each in (False, True)}
 _BY_ID = Hot(QUERY.where(calendar.c.id == bindparam("calendar_id")))
 _BY_RESOURCE = QUERY.where(calendar.c.resource_id == bindparam("resource_id"))
 _BY_IDS = QUERY.where(calendar.c.id.in_(bindparam("ids", expanding=True))).order_by(calendar.c.id)
@@ -132,6 +134,13 @@ def get(tx: Transaction, calendar_id: CalendarId) -> Calendar:
     if not found:
         raise NotFound("The calendar is gone.")
     return calendar_from_cells(found[0], tx.default_zone)
+
+
+def many(tx: Transaction, calendar_ids: Iterable[CalendarId]) -> dict[CalendarId, Calendar]:
+    """Return calendars by id, without locking them; one that has gone is missing."""
+    cells = _MANY[tx.is_postgresql].cells(tx, ids=parameter(tx, calendar_ids))
+    found = [calendar_from_cells(each, tx.default_zone) for each in cells]
+    return {one.id: one for one in found}
 
 
 def of_resource(tx: Transaction, resource_id: ResourceId) -> Calendar:

@@ -5,10 +5,23 @@ Built once: they run for every change and every poll. ``links`` says what they a
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, bindparam, case, literal_column, null, select, text, update
+from collections.abc import Iterable
 
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    bindparam,
+    case,
+    literal_column,
+    null,
+    select,
+    text,
+    update,
+)
+
+from gateway.store.database import Transaction
 from gateway.store.hot import Hot
-from gateway.store.schema_sync import link, mapping, parked_object, sync_plan
+from gateway.store.schema_sync import link
 
 CLOCK = {
     True: "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS bigint)",
@@ -59,7 +72,8 @@ def _claim_text(clock: str, locking: str) -> str:
 
 
 CLAIM = {
-    each: text(_claim_text(CLOCK[each], " FOR UPDATE OF l SKIP LOCKED" if each else "")) for each in _BOTH
+    each: Hot(text(_claim_text(CLOCK[each], " FOR UPDATE OF l SKIP LOCKED" if each else "")))
+    for each in _BOTH
 }
 RENEW = {
     each: text(
@@ -69,9 +83,9 @@ RENEW = {
     )
     for each in _BOTH
 }
-CHANGE_HELD = update(link).where(link.c.id == bindparam("b_id"), link.c.token == bindparam("b_token"))
-FINISH = {
-    each: CHANGE_HELD.values(
+_OF_HOLDER = update(link).where(link.c.id == bindparam("b_id"), link.c.token == bindparam("b_token"))
+_GIVEN_BACK = {
+    each: _OF_HOLDER.values(
         lease_until=null(),
         due_at=case(
             (link.c.wake != bindparam("b_wake"), literal_column(CLOCK[each], BigInteger)),
@@ -80,33 +94,49 @@ FINISH = {
     ).returning(link.c.wake)
     for each in _BOTH
 }
+_HELD_BY_COLUMNS: dict[tuple[str, ...], Hot] = {}
+_FINISH_BY_COLUMNS: dict[tuple[bool, tuple[str, ...]], Hot] = {}
+
+
+def change_held(columns: Iterable[str]) -> Hot:
+    """Return the change of these columns by the holder of the lease; it returns the id where that is true."""
+    key = tuple(columns)
+    if key not in _HELD_BY_COLUMNS:
+        _HELD_BY_COLUMNS[key] = Hot(_OF_HOLDER.values(**_given(key)).returning(link.c.id))
+    return _HELD_BY_COLUMNS[key]
+
+
+def finish(tx: Transaction, columns: Iterable[str]) -> Hot:
+    """Return the giving back of a link with these columns; it returns ``wake`` where the lease was held."""
+    key = (tx.is_postgresql, tuple(columns))
+    if key not in _FINISH_BY_COLUMNS:
+        _FINISH_BY_COLUMNS[key] = Hot(_GIVEN_BACK[tx.is_postgresql].values(**_given(key[1])))
+    return _FINISH_BY_COLUMNS[key]
+
+
+def _given(columns: Iterable[str]) -> dict[str, BindParameter[object]]:
+    # A handful of sets of columns exists in the code, so that few statements are ever made.
+    return {name: bindparam(name, type_=link.c[name].type) for name in columns}
+
+
 _HELD = select(link.c.id).where(link.c.id == bindparam("b_id"), link.c.token == bindparam("b_token"))
-HOLDS = {True: Hot(_HELD.with_for_update()), False: Hot(_HELD)}
-# What a run has to look at and what it may pass over, beside the clock, in one statement.
-_MAPPED = select(mapping.c.id).where(mapping.c.link_id == bindparam("b_id"), mapping.c.is_dirty)
-_PARKED = select(parked_object.c.ref).where(parked_object.c.link_id == bindparam("b_id"))
-_PLANNED = select(sync_plan.c.id).where(
-    sync_plan.c.link_id == bindparam("b_id"), sync_plan.c.state == "approved"
-)
-SIGNS = {
-    each: Hot(
-        select(
-            literal_column(CLOCK[each], BigInteger).label("now_ms"),
-            _MAPPED.exists().label("has_dirty"),
-            _PARKED.exists().label("has_parked"),
-            _PLANNED.exists().label("has_plan"),
-        )
-    )
-    for each in _BOTH
-}
+HOLDS = {True: Hot(_HELD.with_for_update(key_share=True)), False: Hot(_HELD)}
 # Whether one can be claimed now; else when the first may be: of those that are due the waits count.
-ANY_DUE = {each: Hot(text(f"SELECT 1 FROM link WHERE {_ready(CLOCK[each])} LIMIT 1")) for each in _BOTH}  # noqa: S608 - constants
+ANY_DUE_TEXT = {each: f"SELECT 1 FROM link WHERE {_ready(CLOCK[each])} LIMIT 1" for each in _BOTH}  # noqa: S608 - constants
+ANY_DUE = {each: Hot(text(ANY_DUE_TEXT[each])) for each in _BOTH}
+_NEXT = 100  # of the next ones; a retry behind so many polls waits for theirs
+_LOOKED_FOR = (
+    "CASE WHEN fails = 0 AND due_at = pull_at THEN (due_at + :grid - 1) / :grid * :grid ELSE due_at END"
+)
 NEXT_DUE = {
     each: Hot(
         text(
             f"""
         SELECT min(at) - {CLOCK[each]} FROM (
-            SELECT min(due_at) AS at FROM link WHERE is_runnable AND due_at > {CLOCK[each]}
+            SELECT min({_LOOKED_FOR}) AS at FROM (
+                SELECT due_at, pull_at, fails FROM link WHERE is_runnable AND due_at > {CLOCK[each]}
+                ORDER BY due_at LIMIT {_NEXT}
+            ) n
             UNION ALL
             SELECT min({"greatest" if each else "max"}(not_before, coalesce(lease_until, 0)))
             FROM link WHERE is_runnable AND due_at <= {CLOCK[each]}

@@ -42,33 +42,6 @@ class Claim:
     wake: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signs:
-    """What a run has to look at, and the database's clock when it was asked.
-
-    Attributes:
-        has_dirty: a copy must be sent again whatever the log says.
-        has_parked: objects lie aside.
-        has_plan: a person has approved a plan.
-    """
-
-    now_ms: int
-    has_dirty: bool
-    has_parked: bool
-    has_plan: bool
-
-
-def signs(tx: Transaction, link_id: LinkId) -> Signs:
-    """Return what a run of a link has to look at."""
-    ((now_ms, has_dirty, has_parked, has_plan),) = statements.SIGNS[tx.is_postgresql].rows(tx, b_id=link_id)
-    return Signs(
-        now_ms=int(now_ms),
-        has_dirty=bool(has_dirty),
-        has_parked=bool(has_parked),
-        has_plan=bool(has_plan),
-    )
-
-
 def clock_ms(tx: Transaction) -> int:
     """Return the database's clock in whole milliseconds since 1970."""
     now: int = tx.execute(statements.NOW[tx.is_postgresql]).scalar_one()
@@ -89,12 +62,10 @@ def wake(tx: Transaction, calendar_id: CalendarId) -> None:
 
 def claim(tx: Transaction, *, limit: int, per_account: int, lease_ms: int) -> list[Claim]:
     """Take up to ``limit`` due links, at most ``per_account`` of one account; longest waiting first."""
-    rows = tx.execute(
-        statements.CLAIM[tx.is_postgresql], {"limit": limit, "per_account": per_account, "lease": lease_ms}
-    )
+    rows = statements.CLAIM[tx.is_postgresql].rows(tx, limit=limit, per_account=per_account, lease=lease_ms)
     return [
-        Claim(link_id=LinkId(row.id), account_id=AccountId(row.account_id), token=row.token, wake=row.wake)
-        for row in rows
+        Claim(link_id=LinkId(link_id), account_id=AccountId(account_id), token=token, wake=wake)
+        for link_id, account_id, token, wake in rows
     ]
 
 
@@ -127,13 +98,14 @@ def renew(tx: Transaction, held: Claim, *, lease_ms: int) -> bool:
 
 def finish(tx: Transaction, held: Claim, *, next_ms: int | None, values: Mapping[str, Any]) -> bool:
     """Give a link back; due now where it was woken meanwhile, else at ``next_ms``. False: it was lost."""
-    wanted = {"b_id": held.link_id, "b_token": held.token, "b_wake": held.wake, "b_next_ms": next_ms}
-    wake: int | None = tx.execute(
-        statements.FINISH[tx.is_postgresql], {**values, **wanted}
-    ).scalar_one_or_none()
-    if wake is not None and wake != held.wake:
+    row = statements.finish(tx, values).one(
+        tx, **values, b_id=held.link_id, b_token=held.token, b_wake=held.wake, b_next_ms=next_ms
+    )
+    if row is None:
+        return False
+    if row[0] != held.wake:
         tx.hint_work()
-    return wake is not None
+    return True
 
 
 def holds(tx: Transaction, held: Claim) -> bool:
@@ -144,8 +116,8 @@ def holds(tx: Transaction, held: Claim) -> bool:
 
 def change_held(tx: Transaction, held: Claim, values: Mapping[str, Any]) -> bool:
     """Change columns of a link that we hold; False where the lease was lost."""
-    changed = tx.execute(statements.CHANGE_HELD, {**values, "b_id": held.link_id, "b_token": held.token})
-    return bool(changed.rowcount)
+    statement = statements.change_held(values)
+    return statement.one(tx, **values, b_id=held.link_id, b_token=held.token) is not None
 
 
 def fence(tx: Transaction, link_id: LinkId) -> None:
@@ -180,11 +152,14 @@ def sweep(tx: Transaction) -> int:
     return count
 
 
-def next_due_ms(tx: Transaction) -> int | None:
-    """Return how many milliseconds remain until a link can be claimed; 0 for now, None for never."""
+def next_due_ms(tx: Transaction, *, polls_at_ms: int = 1) -> int | None:
+    """Return how many milliseconds remain until a link can be claimed; 0 for now, None for never.
+
+    ``polls_at_ms``: those that only have to ask their provider are looked for at multiples of it, together.
+    """
     if statements.ANY_DUE[tx.is_postgresql].one(tx) is not None:
         return 0
-    ((due,),) = statements.NEXT_DUE[tx.is_postgresql].rows(tx)
+    ((due,),) = statements.NEXT_DUE[tx.is_postgresql].rows(tx, grid=polls_at_ms)
     return None if due is None else max(1, int(due))
 
 
@@ -234,7 +209,7 @@ def refresh_runnable(tx: Transaction, account_id: AccountId) -> None:
 # -- rows ---------------------------------------------------------------------------------------------
 
 
-_QUERY = (
+QUERY = (  # of whole links; callers add conditions
     select(
         link,
         remote_calendar.c.remote_id.label("remote_id"),
@@ -244,7 +219,7 @@ _QUERY = (
     .join(remote_calendar, remote_calendar.c.id == link.c.remote_calendar_id)
     .join(account, account.c.id == link.c.account_id)
 )
-_BY_ID = Hot(_QUERY.where(link.c.id == bindparam("b_id")))
+_BY_ID = Hot(QUERY.where(link.c.id == bindparam("b_id")))
 _OF_ACCOUNT = (
     select(link.c.id)
     .where(link.c.account_id == bindparam("b_account_id"))
@@ -298,7 +273,7 @@ def get(tx: Transaction, link_id: LinkId) -> Link | None:
 
 def by_uuid(tx: Transaction, prefix: str) -> list[Link]:
     """Return the links whose uuid begins so: none, one, or several."""
-    rows = tx.execute(_QUERY.where(func.substr(link.c.uuid, 1, len(prefix)) == prefix).limit(2))
+    rows = tx.execute(QUERY.where(func.substr(link.c.uuid, 1, len(prefix)) == prefix).limit(2))
     return [link_from_row(row) for row in rows]
 
 
@@ -310,7 +285,7 @@ def listing(
     remote_calendar_ids: Sequence[int] | None = None,
 ) -> list[Link]:
     """Return links in the order they were made."""
-    query = _QUERY.order_by(link.c.id)
+    query = QUERY.order_by(link.c.id)
     if calendar_id is not None:
         query = query.where(link.c.calendar_id == calendar_id)
     if account_id is not None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.store.database import Database, sqlite_driver
+from gateway.store.link_statements import ANY_DUE_TEXT
 
 CHANNEL = "calgate_work"
 _COALESCE_S = 0.01
@@ -60,11 +61,18 @@ class CrossProcess:
                     version = connection.execute("PRAGMA data_version").fetchone()[0]
                 except sqlite_driver().Error:
                     continue
-                if version != seen and seen is not None:
+                if version != seen and seen is not None and self._is_due(connection):
                     self._heard()
                 seen = version
         finally:
             connection.close()
+
+    def _is_due(self, connection: Any) -> bool:  # Any: a connection of the driver
+        """Return whether there is anything to do: most commits are the worker's own, and make no work."""
+        try:
+            return connection.execute(ANY_DUE_TEXT[False]).fetchone() is not None
+        except sqlite_driver().Error:
+            return True  # the worker asks for itself
 
     # -- PostgreSQL -----------------------------------------------------------------------------------
 

@@ -52,12 +52,6 @@ def of_link(tx: Transaction, link_id: LinkId) -> dict[str, Any] | None:
     return found
 
 
-def is_live(tx: Transaction, link_id: LinkId, *, now: datetime) -> bool:
-    """Return whether a subscription tells us of changes now."""
-    query = select(watch.c.link_id).where(watch.c.link_id == link_id, watch.c.expires_at_utc > now)
-    return tx.execute(query).first() is not None
-
-
 def refuse(tx: Transaction, link_id: LinkId, *, again_at_utc: datetime) -> None:
     """Note that there is no subscription, and when to ask for one again."""
     tx.execute(update(watch).where(watch.c.link_id == link_id).values(memo="{}", renew_at_utc=again_at_utc))

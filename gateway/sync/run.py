@@ -11,9 +11,9 @@ from gateway.domain.errors import GatewayError
 from gateway.domain.link_model import Link
 from gateway.providers.contract import Provider, RemoteAccount
 from gateway.services import Database, Together
+from gateway.services.sync_begin import Start
 from gateway.services.sync_context import RunContext
 from gateway.services.sync_push import Done
-from gateway.services.sync_run import Start
 
 
 class GuardStopped(GatewayError):

@@ -18,10 +18,19 @@ import structlog
 
 from gateway.domain.link_model import AccountId, LinkId
 from gateway.providers.errors import SignInExpired, Unavailable
-from gateway.services import Database, Together, Transaction, sync_record, sync_run, wanted_calendars
+from gateway.services import (
+    Database,
+    Together,
+    Transaction,
+    sync_begin,
+    sync_record,
+    sync_run,
+    wanted_calendars,
+)
 from gateway.services.limits import Limits
+from gateway.services.sync_begin import Start
 from gateway.services.sync_context import LeaseLost, RunContext
-from gateway.services.sync_run import Claim, Start
+from gateway.services.sync_run import Claim
 from gateway.sync import watch
 from gateway.sync.accounts import Accounts
 from gateway.sync.pull import pull
@@ -39,6 +48,7 @@ IDLE_S = 1.0
 SWEEP_S = 60.0
 _REFUSED_S = 0.1
 _COARSE_S = 60.0
+_BUNCH_MS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +151,7 @@ class Worker:
 
     def _take(self, room: int) -> tuple[list[_Taken], int | None]:
         """Claim what is due and read what its runs begin with, in a thread; and when the next one is due."""
-        due_ms = self.db.read(sync_run.next_due_ms)
+        due_ms = self.db.read(sync_run.next_due_ms, polls_at_ms=self._polls_at_ms)
         if due_ms is None or due_ms > 0:
             return [], due_ms
         claims = self.db.write(sync_run.claim, limit=room, per_account=self.per_account)
@@ -150,22 +160,30 @@ class Worker:
         except Exception:  # noqa: BLE001 - each run asks for itself, and its error is its own
             return [_Taken(claim=claim) for claim in claims], 0
 
-    def _begin_all(self, tx: Transaction, claims: Sequence[Claim]) -> tuple[list[_Taken], int | None]:
-        return [self._begin(tx, claim) for claim in claims], sync_run.next_due_ms(tx)
-
-    def _begin(self, tx: Transaction, claim: Claim) -> _Taken:
-        found = sync_run.begin(
+    def _begin(self, tx: Transaction, claims: Sequence[Claim]) -> list[_Taken]:
+        found = sync_begin.begin(
             tx,
-            claim,
+            claims,
             project_of=lambda name: self.accounts.provider(name).project,
             instance_id=self.instance_id,
             limits=self.limits,
             public_url=self.public_url,
             now=self.clock(),
         )
-        if found is None:
-            return _Taken(claim=claim, is_known=True)
-        return _Taken(claim=claim, is_known=True, begun=found[0], ctx=found[1])
+        nothing = (None, None)
+        taken = []
+        for claim in claims:
+            begun, ctx = found.get(claim.link_id, nothing)
+            taken.append(_Taken(claim=claim, is_known=True, begun=begun, ctx=ctx))
+        return taken
+
+    def _begin_all(self, tx: Transaction, claims: Sequence[Claim]) -> tuple[list[_Taken], int | None]:
+        return self._begin(tx, claims), sync_run.next_due_ms(tx, polls_at_ms=self._polls_at_ms)
+
+    @property
+    def _polls_at_ms(self) -> int:
+        """Return at which multiples polls are looked for: in bunches, where their rhythm is slow."""
+        return _BUNCH_MS if min(self.poll_s, self.poll_beside_channel_s) >= _COARSE_S else 1
 
     def _ended(self, link_id: LinkId, task: asyncio.Task[None]) -> None:
         # Given back, a link can have been claimed again before its old task has quite ended.
@@ -224,7 +242,7 @@ class Worker:
         begun: Start | None = None
         try:
             if taken is None or not taken.is_known:
-                taken = await self.db.aread(self._begin, claim)
+                (taken,) = await self.db.aread(self._begin, [claim])
             if taken.begun is None or taken.ctx is None:
                 await self.db.awrite(sync_run.release_idle, claim)
                 return
@@ -318,7 +336,7 @@ class Worker:
         rhythm_s = self.poll_beside_channel_s if begun.has_watch else self.poll_s
         next_ms = begun.now_ms + int(rhythm_s * 1000 * self.spread.uniform(0.9, 1.1))
         # What is due within one second is claimed and finished together.
-        return next_ms + -next_ms % 1000 if rhythm_s >= _COARSE_S else next_ms
+        return next_ms + -next_ms % _BUNCH_MS if rhythm_s >= _COARSE_S else next_ms
 
     def _done(self, run: Run) -> None:
         if run.ctx.counts:
