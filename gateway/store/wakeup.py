@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from gateway.store.database import Database, sqlite_driver
@@ -55,20 +56,24 @@ class CrossProcess:
         path = self._db.engine.url.database or ""
         connection = sqlite_driver().connect(path, timeout=1, check_same_thread=False)
         try:
-            seen = None
+            seen: int | None = None
             while not self._stop.wait(_SQLITE_POLL_S):
-                try:
-                    version = connection.execute("PRAGMA data_version").fetchone()[0]
-                except sqlite_driver().Error:
-                    continue
-                if version != seen and seen is not None and self._is_due(connection):
-                    self._heard()
-                seen = version
+                with suppress(sqlite_driver().Error):
+                    seen = self.look(connection, seen)
         finally:
             connection.close()
 
-    def _is_due(self, connection: Any) -> bool:  # Any: a connection of the driver
-        """Return whether there is anything to do: most commits are the worker's own, and make no work."""
+    def look(self, connection: Any, seen: int | None) -> int:  # Any: a connection of the driver
+        """Return the version of the data; tells of work where another connection has changed it.
+
+        Only where a link is due: most commits are the worker's own, and make no work.
+        """
+        version: int = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != seen and seen is not None and self._is_due(connection):
+            self._heard()
+        return version
+
+    def _is_due(self, connection: Any) -> bool:  # Any: as above
         try:
             return connection.execute(ANY_DUE_TEXT[False]).fetchone() is not None
         except sqlite_driver().Error:

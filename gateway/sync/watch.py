@@ -24,6 +24,9 @@ async def keep(run: Run, *, callback_url: str | None) -> None:
     if callback_url is None or not isinstance(account, Notifies):
         return
     now = run.clock()
+    renew_at = run.begun.signs.renew_at_utc
+    if renew_at is not None and renew_at > now and not _has_news(run):
+        return  # nothing to renew, and nothing that it should have told
     known = await run.db.aread(watch_states.of_link, run.link.id)
     is_lost = known is not None and _has_missed(run, known)
     if known is not None and known.renew_at_utc > now and not is_lost:
@@ -66,12 +69,16 @@ async def _renewed(run: Run, old: Watch) -> bool:
 
 def _has_missed(run: Run, known: KnownWatch) -> bool:
     """Return whether polling has found what the subscription did not tell: it is lost (behaviours.md 31)."""
-    if run.begun.must_compare or not any(run.ctx.counts.get(act.value) for act in _NEWS):
+    if not _has_news(run):
         return False
     if not known.is_silent(since=run.link.synced_at_utc):
         return False
     _log.info("watch.silent", link=run.link.uuid)
     return True
+
+
+def _has_news(run: Run) -> bool:
+    return not run.begun.must_compare and any(run.ctx.counts.get(act.value) for act in _NEWS)
 
 
 async def end(run: Run, old: Watch) -> None:

@@ -121,10 +121,10 @@ class Worker:
     async def run_until_idle(self, *, turns: int = 200) -> int:
         """Run what is due now until nothing is; return how many turns that took (tests, `link sync`)."""
         for turn in range(turns):
-            claims = await self.db.awrite(sync_run.claim, limit=self.width, per_account=self.per_account)
-            if not claims:
+            taken, _ = await self.db.hop(partial(self._take, self.width))
+            if not taken:
                 return turn
-            await asyncio.gather(*(self._guarded(claim) for claim in claims))
+            await asyncio.gather(*(self._guarded(one.claim, one) for one in taken))
         return turns
 
     # -- the loop -------------------------------------------------------------------------------------
