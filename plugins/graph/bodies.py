@@ -14,7 +14,7 @@ from gateway.providers.errors import Rejected
 from gateway.providers.flat.model import At, Content, Flat, Override
 from plugins.graph.patterns import pattern_of
 from plugins.graph.quirks import zones
-from plugins.graph.quirks.markers import Marker, marker_for, properties_of
+from plugins.graph.quirks.markers import Marker, marker_for, pending_properties, properties_of
 from plugins.graph.quirks.reminders import reminder_fields
 from plugins.graph.quirks.texts import with_link
 from plugins.graph.rule_ends import range_json
@@ -74,6 +74,16 @@ def for_create(body: Body, transaction: str) -> Body:
 def with_marker(body: Body, marker: Marker) -> Body:
     """Return a body with our extended properties."""
     return body | {"singleValueExtendedProperties": properties_of(marker)}
+
+
+def with_pending(body: Body, marker: Marker, dress: Dress) -> Body:
+    """Return a body that says whether the exceptions of a series are still to be written.
+
+    A person's own series gets no marker of ours: it would be taken for a copy.
+    """
+    if dress.is_ours:
+        return with_marker(body, marker)
+    return body | {"singleValueExtendedProperties": pending_properties(is_pending=marker.is_pending)}
 
 
 def marker_of(dress: Dress, transaction: str, *, content: Content, start: At, part: str = "") -> Marker:

@@ -113,7 +113,7 @@ def item_of(remote: Remote, *, uid: str = "") -> Upsert | Unreadable:
         kind=_kind(event),
         guests=has_guests(remote),
         is_declined=member(event, "responseStatus").get("response") == "declined",
-        is_unfinished=genuine is not None and marker.is_pending,
+        is_unfinished=marker.is_pending,
     )
 
 

@@ -17,7 +17,7 @@ from gateway.providers.errors import (
     VersionConflict,
 )
 from gateway.providers.flat.model import Flat
-from plugins.graph.bodies import Body, Dress, for_create, marker_of, whole_body, with_marker
+from plugins.graph.bodies import Body, Dress, for_create, marker_of, whole_body, with_marker, with_pending
 from plugins.graph.client import GraphClient
 from plugins.graph.errors import TAKEN_KEY
 from plugins.graph.items import (
@@ -211,13 +211,15 @@ class Push:
         )
         there = _read(remote, flat.uid)
         body = self._changes(flat, dress, remote, there)
-        marker = remote.marker
+        marker, was_pending = remote.marker, remote.marker.is_pending
+        # Trap: what follows this call can be interrupted, and the series would look like a person's edit. So
+        # the very call that drops the exceptions says that they are still to be written.
+        is_pending = bool(flat.exceptions or flat.exdates) and ("recurrence" in body or was_pending)
         if dress.is_ours:
-            # Trap: what follows this call can be interrupted, and the series would look like a person's edit.
-            is_pending = bool(flat.exceptions or flat.exdates) and ("recurrence" in body or marker.is_pending)
             marker = marker_of(dress, marker.transaction, content=flat.content, start=flat.start)
-            marker = replace(marker, is_pending=is_pending)
-            body = with_marker(body, marker)
+        marker = replace(marker, is_pending=is_pending)
+        if dress.is_ours or is_pending or was_pending:
+            body = with_pending(body, marker, dress)
         if body:
             event = await self._patch(str(remote.event["id"]), body, etag(remote.event))
             remote = Remote(

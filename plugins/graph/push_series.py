@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.providers.errors import NotFound, Rejected, Unavailable, VersionConflict
 from gateway.providers.flat.model import At, Flat, Key, Override, is_same
-from plugins.graph.bodies import Dress, override_body, whole_body, with_marker
+from plugins.graph.bodies import Dress, override_body, whole_body, with_pending
 from plugins.graph.client import GraphClient
 from plugins.graph.errors import CROSSING
 from plugins.graph.items import etag, valid
@@ -55,7 +55,7 @@ class SeriesPush:
             await self._delete(names.get(key))
         await self._patch_all(changes, names)
         if remote.marker.is_pending:
-            done = with_marker({}, replace(remote.marker, is_pending=False))
+            done = with_pending({}, replace(remote.marker, is_pending=False), self._dress)
             path = self._client.event(self._calendar_id, str(remote.event["id"]))
             await self._client.call("PATCH", path, json=done)
         seen = await whole(self._client, self._calendar_id, remote.event)

@@ -60,6 +60,7 @@ class Remote:
         exceptions: changed occurrences of the series.
         cancelled: original dates of its deleted occurrences.
         parts: the single events of a series that Outlook cannot hold, each with its marker.
+        instances: of a series whose time zone nobody knows, some months of them; None: not asked for.
     """
 
     event: Event = field(repr=False)
@@ -67,6 +68,7 @@ class Remote:
     exceptions: Sequence[Event] = field(default=(), repr=False)
     cancelled: Sequence[str] = ()
     parts: Sequence[tuple[Event, Marker]] = field(default=(), repr=False)
+    instances: Sequence[Event] | None = field(default=None, repr=False)
 
     @property
     def recurs(self) -> bool:
@@ -161,13 +163,9 @@ def _of_event(remote: Remote, uid: str) -> list[str]:
         zone = zones.zone_of(event.get("originalStartTimeZone"), remote.marker.zone) or "UTC"
         start, end = edge(event, "start", zone), edge(event, "end", zone)
         return _lines(event, remote.marker, uid, start, end, [])
-    span = member(member(event, "recurrence"), "range")
-    named = span.get("recurrenceTimeZone") or event.get("originalStartTimeZone")
-    zone = zones.zone_of(named, remote.marker.zone) or ""
-    is_all_day = event.get("isAllDay") is True
+    zone, is_all_day = zone_of_series(event, remote.marker), event.get("isAllDay") is True
     if not zone and not is_all_day:
-        # Never read as UTC (behaviours.md 22): the series would move with the seasons.
-        raise Odd("the series names a time zone that nobody knows")
+        return _of_instances(remote, uid)
     start, end = edge(event, "start", zone), edge(event, "end", zone)
     extra = [f"RRULE:{_rule(event, start)}"]
     extra += [property_line("EXDATE", _named(day, start)) for day in sorted(set(remote.cancelled))]
@@ -179,6 +177,33 @@ def _of_event(remote: Remote, uid: str) -> list[str]:
         original = instant_of(one.get("originalStart"), "originalStart")
         name = At(original.date()) if is_all_day else at_instant(original, zone)
         lines += _lines(one, remote.marker, uid, first, last, [property_line("RECURRENCE-ID", name)])
+    return lines
+
+
+def zone_of_series(event: Event, marker: Marker) -> str:
+    """Return the IANA zone in which a series repeats; empty where nobody knows it."""
+    span = member(member(event, "recurrence"), "range")
+    named = span.get("recurrenceTimeZone") or event.get("originalStartTimeZone")
+    return zones.zone_of(named, marker.zone) or ""
+
+
+def _of_instances(remote: Remote, uid: str) -> list[str]:
+    """Return a series in a zone that nobody knows as a list of instants.
+
+    Its rule is never carried out in UTC (behaviours.md 22): the series would move with the seasons.
+    """
+    if remote.instances is None:
+        raise Odd("the series names a time zone that nobody knows")
+    master = remote.event
+    rows = [(edge(one, "start", "UTC"), edge(one, "end", "UTC"), one) for one in remote.instances]
+    rows.sort(key=lambda row: row[0].instant)
+    # With no occurrence in these months only its first one is told, whose instant stands on the master.
+    start, end = rows[0][:2] if rows else (edge(master, "start", "UTC"), edge(master, "end", "UTC"))
+    names = [property_line("RDATE", first) for first, _, _ in rows[1:]]
+    lines = _lines(master, remote.marker, uid, start, end, names)
+    for first, last, one in rows:
+        if one.get("type") == "exception" or last.instant - first.instant != end.instant - start.instant:
+            lines += _lines(one, remote.marker, uid, first, last, [property_line("RECURRENCE-ID", first)])
     return lines
 
 

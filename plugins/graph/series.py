@@ -6,9 +6,10 @@ from typing import Any
 
 from gateway.providers.errors import BadAnswer, NotFound
 from plugins.graph.client import GraphClient
+from plugins.graph.instances import read_instances
 from plugins.graph.items import group_of, read_group_id, remote_of_parts, valid
 from plugins.graph.quirks.markers import EXPAND, filter_of, read_marker
-from plugins.graph.reading import Event, Odd, Remote, cancelled_day
+from plugins.graph.reading import Event, Odd, Remote, cancelled_day, zone_of_series
 
 # Trap: both lists come only with $select, and then everything else must be named too (§7).
 _FIELDS = (
@@ -49,11 +50,14 @@ async def whole(client: GraphClient, calendar_id: str, event: Event) -> Remote |
     exceptions, cancelled = master.get("exceptionOccurrences", []), master.get("cancelledOccurrences", [])
     if not isinstance(exceptions, list) or not isinstance(cancelled, list):
         raise BadAnswer("Microsoft did not tell the exceptions of a series.")
+    marker = read_marker(master)
+    is_unnamed = master.get("isAllDay") is not True and not zone_of_series(master, marker)
     return Remote(
         event=master,
-        marker=read_marker(master),
+        marker=marker,
         exceptions=tuple(valid(exceptions)),
         cancelled=tuple(_days(cancelled)),
+        instances=await read_instances(client, calendar_id, master) if is_unnamed else None,
     )
 
 

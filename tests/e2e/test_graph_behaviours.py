@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from gateway.domain.ical import parse_object
 from gateway.domain.link_model import Direction, LinkState
+from gateway.lab.microsoft import person
 from gateway.store import links as link_store
 from gateway.store.database import Database
+from plugins.graph import instances
 from tests.contract.lab.graph_client import ADA
 from tests.e2e.graph_side import occurrences_at
 from tests.e2e.graph_world import GraphWorld, graph_world
@@ -171,3 +174,41 @@ async def test_pain_23_what_comes_in_brings_the_definition_of_its_zone_graph(wor
     for there in (await world.there(link.remote_id)).values():
         assert zones[there["subject"].removeprefix("Ours in ")] == there["start"]["zone"]
     assert len(found) == len(zones)
+
+
+async def test_pain_22_a_series_without_a_named_zone_comes_in_by_its_dates_and_rolls_graph(
+    world: GraphWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account, direction=Direction.BOTH)
+    made = await world.person_adds(
+        link.remote_id,
+        subject="Theirs",
+        start={"dateTime": f"{SOON:%Y-%m-%d}T15:00:00", "timeZone": "Europe/Berlin"},
+        end={"dateTime": f"{SOON:%Y-%m-%d}T16:00:00", "timeZone": "Europe/Berlin"},
+        recurrence={
+            "pattern": {"type": "daily", "interval": 7},
+            "range": {"type": "noEnd", "startDate": f"{SOON:%Y-%m-%d}"},
+        },
+    )
+    microsoft = world.laboratory.microsoft
+    master = person.event_of(microsoft, made)
+    body = dict(master.item.now.body)
+    span = {**body["recurrence"]["range"], "recurrenceTimeZone": "tzone://Microsoft/Custom"}
+    body["recurrence"] = {**body["recurrence"], "range": span}
+    microsoft.put(master.calendar, master.item.key, body)
+    await world.run(poll=True)
+    assert world.parked(link.id) == {}
+    assert occurrences_at(world.laboratory, ADA, link.remote_id) == world.occurrences(calendar)
+    ((_, before),) = world.here(calendar).items()
+    # Two months on: what has come into reach comes in, and nobody is asked.
+    later = instances.window_at(SOON + timedelta(days=62))
+    monkeypatch.setattr(instances, "window_at", lambda _now: later)
+    await world.run(full=True)
+    ((uid, after),) = world.here(calendar).items()
+    assert f"{later.end - timedelta(days=4):%Y%m}".encode() in after
+    assert f"{later.end - timedelta(days=4):%Y%m}".encode() not in before
+    microsoft.put(master.calendar, master.item.key, body | {"subject": "Changed"})
+    await world.run(poll=True)
+    assert {title for title, *_ in world.occurrences(calendar)} == {"Changed"}
+    assert (world.tickets(), list(world.here(calendar))) == ([], [uid])

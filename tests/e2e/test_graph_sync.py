@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from gateway.domain.link_model import Direction, LinkState
+from gateway.lab.microsoft import event_reads, items, person
 from gateway.services import links
 from gateway.store import busy
 from gateway.store import links as link_store
 from gateway.store.database import Database
+from tests.contract.lab.graph_client import ADA
+from tests.e2e.graph_side import occurrences_at
 from tests.e2e.graph_world import GraphWorld, graph_world
-from tests.e2e.office import SOON, event, series
+from tests.e2e.office import AROUND, SOON, event, series
 
 
 @pytest.fixture
@@ -102,6 +106,62 @@ async def test_pain_9_interrupted_new_times_lose_no_exception_on_either_side_gra
     here = world.here(calendar)["s"]
     assert (here.count(b"RECURRENCE-ID"), here.count(b"EXDATE"), here.count(b"T130000")) == (1, 1, 3)
     assert world.tickets() == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "skip"), [("get", 2), ("instances", 0), ("delete", 0), ("patch", 1), ("patch", 2)]
+)
+async def test_pain_9_new_times_of_a_persons_own_series_lose_none_of_her_exceptions_graph(
+    world: GraphWorld, operation: str, skip: int
+) -> None:
+    calendar, account = world.add_resource(), await world.connect()
+    link = await world.link(calendar, account, direction=Direction.BOTH)
+    weekly = {
+        "pattern": {"type": "daily", "interval": 7},
+        "range": {"type": "numbered", "startDate": f"{SOON:%Y-%m-%d}", "numberOfOccurrences": 6},
+    }
+    made = await world.person_adds(link.remote_id, **theirs(), recurrence=weekly)
+    days = occurrence_ids(world, link.remote_id)
+    moved = {name: {"dateTime": f"{SOON + timedelta(days=8):%Y-%m-%d}T{hour}:00:00", "timeZone": "UTC"}
+             for name, hour in (("start", 11), ("end", 12))}  # fmt: skip
+    await world.person_edits(days[1], subject="Theirs moved", **moved)
+    await world.person_edits(days[3], location={"displayName": "Elsewhere"})
+    await world.person_deletes(days[2])
+    await world.run(poll=True)
+    ((uid, text),) = world.here(calendar).items()
+    assert (text.count(b"RECURRENCE-ID"), text.count(b"EXDATE")) == (2, 1)
+    # An hour later, here: the exceptions keep what they say.
+    later = text.replace(b"T150000", b"T170000").replace(b"T160000", b"T180000")
+    world.put(calendar, uid, later)
+    wanted = world.occurrences(calendar)
+    await world.lab.fault("503_before", operation=f"graph.events.{operation}", skip=skip)
+    await world.run()
+    assert (await world.lab.fired())["503_before"] == 1
+    for _ in range(3):
+        with world.db.transaction(write=True) as tx:
+            link_store.wake_account(tx, account.id)
+        await world.run(poll=True)
+    assert world.status(link.id).error is None
+    assert world.occurrences(calendar) == wanted
+    assert occurrences_at(world.laboratory, ADA, link.remote_id) == wanted
+    (there,) = (await world.there(link.remote_id)).values()
+    assert (len(there["exceptions"]), len(there["cancelled"])) == (2, 1)
+    assert world.tickets() == []
+    # Nothing is left to do, and it is still hers.
+    writes = await world.writes()
+    await world.run(full=True)
+    assert await world.writes() == writes
+    assert (await world.person_deletes(made), await world.run(poll=True))[0] is None
+    assert world.here(calendar) == {}
+
+
+def occurrence_ids(world: GraphWorld, calendar_id: str) -> list[str]:
+    """Return the ids of the occurrences of the one series of a calendar, by time."""
+    microsoft = world.laboratory.microsoft
+    rows = event_reads.rows_between(
+        microsoft, person.calendar_of(microsoft, ADA, calendar_id), AROUND.start, AROUND.end
+    )
+    return [items.event_id(microsoft, item, day, immutable=True) for item, _version, _body, day in rows]
 
 
 async def test_busy_in_outlook_blocks_here(world: GraphWorld) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.providers.contract import ObjectKey, resource_hash
@@ -22,7 +22,10 @@ PART = f"String {_GUID} Name calgatePart"
 """Which instance of an expanded series this event is; absent on anything else."""
 NOTE = f"String {_GUID} Name calgateNote"
 CALENDAR = f"String {_GUID} Name calgateCalendar"
-EXPAND = f"singleValueExtendedProperties($filter=id eq '{REF}' or id eq '{PART}' or id eq '{NOTE}')"
+PENDING = f"String {_GUID} Name calgatePending"
+"""On a series of a person's own, without marker: its exceptions are still to be written; empty once done."""
+_EVENTS = " or ".join(f"id eq '{name}'" for name in (REF, PART, NOTE, PENDING))
+EXPAND = f"singleValueExtendedProperties($filter={_EVENTS})"
 EXPAND_CALENDAR = f"singleValueExtendedProperties($filter=id eq '{CALENDAR}')"
 MAX_NOTE = 8192
 
@@ -95,6 +98,11 @@ def properties_of(marker: Marker) -> list[dict[str, str]]:
     return [*found, {"id": PART, "value": marker.part}] if marker.part else found
 
 
+def pending_properties(*, is_pending: bool) -> list[dict[str, str]]:
+    """Return the one property that a person's own series carries while we write to it."""
+    return [{"id": PENDING, "value": "yes" if is_pending else ""}]
+
+
 def read_marker(event: Mapping[str, Any]) -> Marker:
     """Read the extended properties of an event; anything that is not what we write counts as absent."""
     values = extended(event)
@@ -107,7 +115,7 @@ def read_marker(event: Mapping[str, Any]) -> Marker:
         value = note.get(name) if isinstance(note, dict) else None
         return value if isinstance(value, str) else ""
 
-    return Marker(
+    found = Marker(
         uid_hash=values.get(REF.lower(), ""),
         part=values.get(PART.lower(), ""),
         transaction=text("transaction"),
@@ -116,8 +124,9 @@ def read_marker(event: Mapping[str, Any]) -> Marker:
         status=text("status"),
         zone=text("zone"),
         guests_hash=text("guests"),
-        is_pending=bool(text("pending")),
     )
+    is_pending = bool(text("pending")) if found.is_genuine(event) else bool(values.get(PENDING.lower()))
+    return replace(found, is_pending=is_pending)
 
 
 def extended(value: Mapping[str, Any]) -> dict[str, str]:

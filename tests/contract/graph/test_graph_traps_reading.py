@@ -202,20 +202,6 @@ async def test_pain_8_a_broken_event_is_parked_and_never_taken_for_deleted_graph
     laboratory.lab.faults.clear()
 
 
-async def test_pain_22_a_series_in_a_zone_that_nobody_knows_is_parked_graph(
-    laboratory: Laboratory, account: GraphAccount, calendar_id: str
-) -> None:
-    name = by_person(laboratory, calendar_id, **weekly())
-    master = person.event_of(laboratory.microsoft, name)
-    body = dict(master.item.now.body)
-    span = {**body["recurrence"]["range"], "recurrenceTimeZone": "tzone://Microsoft/Custom"}
-    body["recurrence"] = {**body["recurrence"], "range": span}
-    laboratory.microsoft.put(master.calendar, master.item.key, body)
-    items, _ = await everything(account, calendar_id)
-    assert isinstance(items[name], Unreadable)
-    assert "time zone" in items[name].reason
-
-
 async def test_a_declined_or_cancelled_meeting_takes_no_time(
     laboratory: Laboratory, account: GraphAccount, calendar_id: str
 ) -> None:
