@@ -231,7 +231,8 @@ class _Reader(ComponentIcalParser):
             return
         value_param = params.get("VALUE") if params is not None else None
         factory = _value_type(name, value_param.upper() if isinstance(value_param, str) else None)
-        keeps_raw = hasattr(factory, "get_value_from_content_line")
+        # Dates have no escapes; what reads the line again later does not look for any.
+        keeps_raw = hasattr(factory, "get_value_from_content_line") or name in _MOMENTS or name in _LISTS
         value = raw if keeps_raw or "\\" not in raw else unescape_backslash(raw)
         values = value.split(",") if name == "FREEBUSY" else [value]
         if name in _MAY_BE_EMPTY and not value.strip():

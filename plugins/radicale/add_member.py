@@ -17,7 +17,6 @@ def handle(request: Request) -> Answer:
         raise Problem(
             405,
             "Post to a calendar to add an object to it; there is nothing to post to here.",
-            headers={"Allow": "OPTIONS, PROPFIND, REPORT, GET, HEAD"},
         )
     entry = request.require_write()
     name = f"{uuid4()}.ics"

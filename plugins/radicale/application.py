@@ -32,6 +32,7 @@ from plugins.radicale import (
     relocate,
     report,
     seams,
+    supported,
 )
 from plugins.radicale.auth import PRINCIPAL, Auth
 from plugins.radicale.problems import Answer, Problem, problem_of
@@ -150,7 +151,15 @@ class CalgateApplication(Application):
         except Exception:
             log.exception("dav.failed", method=environ.get("REQUEST_METHOD"))
             answer = Problem(500, "Something went wrong in the gateway; see the log of the server.").answer()
+        if answer.status == 405:
+            answer.headers.setdefault("Allow", _allow(path))
         return answer.status, answer.headers, answer.body, None
+
+
+def _allow(path: str) -> str:
+    """Return what is allowed where a method is not (RFC 9110 §15.5.6)."""
+    depth = len([segment for segment in path.split("/") if segment])
+    return supported.allow("folder" if depth < 2 else "calendar" if depth == 2 else "object")
 
 
 def build(path: Path, handle: Handle) -> CalgateApplication:

@@ -33,7 +33,6 @@ def handle(request: Request) -> Answer:
         raise Problem(
             405,
             "A whole calendar is never overwritten; send single objects, or use `calgate import`.",
-            headers={"Allow": "OPTIONS, PROPFIND, PROPPATCH, REPORT, GET, HEAD"},
         )
     return store(request, name)
 

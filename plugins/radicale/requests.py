@@ -19,7 +19,7 @@ from gateway.services import Transaction, access, objects, reading
 from gateway.services.access import HomeEntry
 from gateway.services.handle import Handle
 from gateway.services.objects import Origin
-from plugins.radicale import if_header, xml_body
+from plugins.radicale import if_header, modified_since, xml_body
 from plugins.radicale.problems import Problem, forbidden, not_found, quote_segment
 from plugins.radicale.session import FACE, Session
 from plugins.radicale.view import View
@@ -192,19 +192,20 @@ class Request:
         )
 
     def check_if(self, tx: Transaction, *, also: Target | None = None, is_write: bool = True) -> None:
-        """Compare the If header with what is there now, as this person sees it.
+        """Compare the If header and If-Unmodified-Since with what is there now, as this person sees it.
 
         In a write the calendars that it names are locked first, ``also`` the other one of a move or copy,
         so that what is compared is what will be changed.
 
         Raises:
-            PreconditionFailed: no list of the header holds.
+            PreconditionFailed: no list of the header holds, or the object is newer.
             Problem: 400, the header cannot be read.
         """
         header = self.header("If")
-        if header is None:
+        since = self.header("If-Unmodified-Since") if self.header("If-Match") is None else None
+        if header is None and since is None:
             return
-        lists = if_header.read(header)
+        lists = if_header.read(header) if header is not None else []
         targets = {one.href: self._named(one.href) for one in lists}
         slugs = {target.slug for target in (*targets.values(), self.target, also) if target is not None}
         entries = {
@@ -212,8 +213,18 @@ class Request:
         }
         if is_write:
             objects.lock_all(tx, [entry.calendar_id for entry in entries.values() if entry is not None])
+        if since is not None:
+            self._check_unmodified(tx, since, entries)
         etags = {href: self._etag(tx, target, entries) for href, target in targets.items()}
-        if not if_header.holds(lists, lambda href: etags[href]):
+        if lists and not if_header.holds(lists, lambda href: etags[href]):
+            raise PreconditionFailed
+
+    def _check_unmodified(self, tx: Transaction, since: str, entries: Mapping[str, HomeEntry | None]) -> None:
+        entry = entries.get(self.target.slug) if self.target.slug is not None else None
+        if entry is None or self.target.name is None:
+            return
+        found = View.of(tx, self.principal, entry).find(tx, self.target.name)
+        if found is not None and modified_since.has_changed(since, found.modified_at_utc):
             raise PreconditionFailed
 
     def _named(self, href: str | None) -> Target | None:

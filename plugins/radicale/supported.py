@@ -38,6 +38,11 @@ def reports(kind: str) -> str:
     )
 
 
+def allow(kind: str) -> str:
+    """Return the value of an Allow header (RFC 9110 §10.2.1)."""
+    return ", ".join(METHODS[kind])
+
+
 def methods(kind: str) -> str:
     """Return the inner XML of supported-method-set."""
     return "".join(f'<D:supported-method name="{name}"/>' for name in METHODS[kind])

@@ -37,6 +37,7 @@ TITLES = {
     "RFC 7953": "Availability",
     "RFC 8144": "Prefer in WebDAV",
     "RFC 8607": "Managed attachments",
+    "RFC 9110": "HTTP",
 }
 _NO_DELETE = "one wrong tap in a client would lose a whole calendar; `calgate resource remove` deletes it"
 _NO_SCHEDULING = "there are no invitations over CalDAV, so nothing is claimed in the DAV header"
@@ -176,6 +177,8 @@ LINES: dict[str, tuple[Line, ...]] = {
     "RFC 7232": (
         Line("3.1", "If-Match, lists included, checked in the transaction that writes"),
         Line("3.2", "If-None-Match: 304 on GET, 412 on writes"),
+        Line("3.3", "If-Modified-Since", "optional; two changes in one second would be told as none"),
+        Line("3.4", "If-Unmodified-Since, checked in the transaction that writes"),
     ),
     "RFC 7240": (
         Line("4.2", "return=minimal leaves out what is not found"),
@@ -219,4 +222,5 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("4", "depth-noroot leaves out the collection itself"),
     ),
     "RFC 8607": (Line("3", "attachments on the server", "inline ATTACH is kept; nothing more is claimed"),),
+    "RFC 9110": (Line("15.5.6", "405 says what is allowed there"),),
 }

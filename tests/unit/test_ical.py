@@ -98,6 +98,7 @@ BAD: dict[str, tuple[bytes, type[InvalidInput], int | None, str | None]] = {
     "too many rules": (event(START, *["RRULE:FREQ=DAILY"] * 101), InvalidCalendarObject, 7, "RRULE"),
     "a blank in a date": (event("DTSTART:20260310T 90000Z"), InvalidCalendarData, 6, "DTSTART"),
     "digits of another script": (event(START, "EXDATE:2026031\u0660T090000Z"), InvalidCalendarData, 7, "EXDATE"),
+    "an escape in a date": (event(START, "EXDATE:20260310\\T090000Z"), InvalidCalendarData, 7, "EXDATE"),
     "broken EXDATE": (event(START, "EXDATE:nonsense"), InvalidCalendarData, 7, "EXDATE"),
     "END of another": (calendar("BEGIN:VEVENT", "UID:1", START, "END:VTODO"), InvalidCalendarData, 7, None),
 }  # fmt: skip

@@ -124,6 +124,8 @@ class _Door:
             return _text(503, "The server is busy; try again in a moment.", {"Retry-After": _RETRY_AFTER_S})
         except GatewayError as error:
             return _store_trouble(error)
+        if answer.status == 405 and not any(name.lower() == "allow" for name, _ in answer.headers):
+            answer.headers.append(("Allow", discovery.ALLOW))
         return await send(request, answer)
 
     async def _answer(self, request: web.Request) -> Answer:
