@@ -78,13 +78,17 @@ class When:
         return When(datetime.combine(day, self.wall.time()), self.zone, self.is_date)
 
 
+def _day(value: str) -> date:
+    return datetime.strptime(value, "%Y%m%d").date()  # noqa: DTZ007 - a date
+
+
 def when(prop: Prop | None, zone: ZoneInfo) -> When | None:
     if prop is None:
         return None
     value = prop.value
     if "T" not in value:
-        return When(datetime.combine(datetime.strptime(value, "%Y%m%d").date(), time()), zone, True)  # noqa: DTZ007
-    wall = datetime.strptime(value.rstrip("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007
+        return When(datetime.combine(_day(value), time()), zone, True)
+    wall = datetime.strptime(value.rstrip("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007 - a wall clock
     if value.endswith("Z"):
         return When(wall, ZoneInfo("UTC"), False)
     return When(wall, ZoneInfo(prop.params["TZID"]) if "TZID" in prop.params else zone, False)
@@ -162,7 +166,7 @@ def _is_meant(day: date, first: date, freq: str, interval: int, by_day: str) -> 
 
 def _is_until(one: When, until: str) -> bool:
     if "T" not in until:
-        return one.wall.date() <= datetime.strptime(until, "%Y%m%d").date()  # noqa: DTZ007
+        return one.wall.date() <= _day(until)
     return one.instant <= datetime.strptime(until, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 

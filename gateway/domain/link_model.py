@@ -316,11 +316,6 @@ class Link:
         """Return whether changes over there become objects here."""
         return self.direction is Direction.BOTH
 
-    @property
-    def counts_busy(self) -> bool:
-        """Return whether foreign events there block here; the target calendar always counts."""
-        return not self.takes
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapping:

@@ -30,7 +30,6 @@ from gateway.providers.errors import (
     Unavailable,
 )
 
-REFRESH_EARLY_S = 60.0
 _OF_THE_INSTALLATION = {
     "invalid_client",
     "unauthorized_client",

@@ -266,8 +266,3 @@ def remove(tx: Transaction, account_id: AccountId, *, actor: str, now: datetime)
         target=found.uuid,
         detail={"provider": found.provider},
     )
-
-
-def rotate_keys(tx: Transaction, sealer: Sealer, *, after_id: int, limit: int = 100) -> tuple[int, int]:
-    """Seal a batch of sign-ins with the first key; return (last id, how many), (0, 0) at the end."""
-    return account_store.rotate(tx, sealer, after_id=after_id, limit=limit)

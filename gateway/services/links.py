@@ -23,7 +23,7 @@ from gateway.domain.model import Calendar, CalendarId, Principal
 from gateway.services import access, link_defaults, link_settings
 from gateway.services import resources as resource_service
 from gateway.store import accounts as account_store
-from gateway.store import audit, busy, remote_calendars, sync_log, tickets
+from gateway.store import audit, busy, remote_calendars, sync_log
 from gateway.store import calendars as calendar_store
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
@@ -316,13 +316,6 @@ def eyes_of(tx: Transaction, found: Link, person: Principal) -> Eyes | None:
     return eyes_of_level(level) if level is not None else None
 
 
-def restore_all(tx: Transaction) -> int:
-    """Put every link into *restored*: nothing is written before a full compare and an approved plan."""
-    return link_store.pause_all(
-        tx, state=LinkState.RESTORED, reason="restored from a backup; see `calgate link plan`"
-    )
-
-
 def remove(tx: Transaction, link_id: LinkId, *, actor: str, now: datetime) -> None:
     """Delete a link with its busy periods and its knowledge of copies; the copies stay where they are."""
     found = _get(tx, link_id)
@@ -354,11 +347,6 @@ def parked(tx: Transaction, link_id: LinkId) -> list[dict[str, Any]]:
 def open_plan(tx: Transaction, link_id: LinkId) -> dict[str, Any] | None:
     """Return the plan that waits for a person, or None."""
     return sync_log.newest_plan(tx, link_id, state="open")
-
-
-def open_tickets(tx: Transaction, *, calendar_id: CalendarId | None = None) -> list[dict[str, Any]]:
-    """Return the disagreements that wait for a person."""
-    return tickets.listing(tx, calendar_id=calendar_id)
 
 
 def _get(tx: Transaction, link_id: LinkId) -> Link:

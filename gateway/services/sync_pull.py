@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.domain.errors import GatewayError, InvalidInput
 from gateway.domain.link_model import Link, Mapping
-from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView, guard_trips
+from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView
 from gateway.providers.contract import Item, RemoteKind, Removed, Unreadable, Upsert
 from gateway.services import objects as object_service
 from gateway.services.sync_acts import APPLY, LOGGED, line, park_there, tell
@@ -101,11 +101,6 @@ def deletions(
         if one.decision.act is Act.TAKE_DELETE and one.mapping is not None
     ]
     return planned, mapping_store.count(tx, ctx.link.id)
-
-
-def guarded(planned: int, mappings: int) -> bool:
-    """Return whether the guard stops so many deletions."""
-    return guard_trips(planned, mappings)
 
 
 def absent(tx: Transaction, ctx: RunContext, seen: set[str]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import SimpleNamespace
@@ -239,8 +238,3 @@ def signed_in(tx: Transaction, *, state: str) -> str | None:
     digest = hashlib.sha256(state.encode()).digest()
     query = select(oauth_state.c.account_uuid).where(oauth_state.c.state_hash == digest)
     return tx.execute(query).scalar_one_or_none() or None
-
-
-def new_uuid() -> str:
-    """Return a fresh uuid."""
-    return str(uuid.uuid4())

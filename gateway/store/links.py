@@ -335,14 +335,3 @@ def behind(tx: Transaction, link_ids: Sequence[LinkId]) -> dict[LinkId, int]:
         .where(link.c.id.in_(link_ids))
     )
     return {LinkId(row[0]): int(row[1]) for row in tx.execute(query)}
-
-
-def pause_all(tx: Transaction, *, state: LinkState, reason: str) -> int:
-    """Put every link into one state without a cursor, with a full compare before it; return how many."""
-    changed = tx.execute(
-        update(link).values(
-            state=state.value, reason=reason, is_runnable=False, cursor=None, is_full=True, lease_until=None
-        )
-    )
-    count: int = changed.rowcount
-    return count

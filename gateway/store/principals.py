@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -91,12 +91,6 @@ def by_id(tx: Transaction, principal_id: PrincipalId) -> Principal | None:
 def all_(tx: Transaction) -> list[Principal]:
     """Return everybody, by login."""
     return [from_row(row) for row in tx.execute(select(*COLUMNS).order_by(principal.c.login))]
-
-
-def ids_of(tx: Transaction, logins: Sequence[str]) -> dict[str, PrincipalId]:
-    """Return the ids of those logins that exist."""
-    query = select(principal.c.login, principal.c.id).where(principal.c.login.in_(logins))
-    return {row.login: PrincipalId(row.id) for row in tx.execute(query)}
 
 
 def update_fields(tx: Transaction, principal_id: PrincipalId, **fields: object) -> None:

@@ -10,19 +10,12 @@ from lxml import etree
 
 CALENDAR = "{urn:ietf:params:xml:ns:caldav}"
 APPLE = "{http://apple.com/ns/ical/}"
-SERVER = "{http://calendarserver.org/ns/}"
 
 
 class PrivilegeSet(BaseElement):
     """RFC 3744 §5.4."""
 
     tag = "{DAV:}current-user-privilege-set"
-
-
-class CTag(BaseElement):
-    """A collection's tag as Apple's server invented it; asked for as a hint only."""
-
-    tag = f"{SERVER}getctag"
 
 
 class ComponentSet(BaseElement):

@@ -91,16 +91,6 @@ def part_name(key: Key) -> str:
     return f"{key:%Y%m%d}"
 
 
-def part_key(name: str) -> Key | None:
-    """Return the instance that a name in a marker means; None for anything else."""
-    try:
-        if name.endswith("Z"):
-            return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return datetime.strptime(name, "%Y%m%d").date()  # noqa: DTZ007 - a date
-    except ValueError:
-        return None
-
-
 def _key(instance: Instance) -> Key:
     if instance.is_all_day and not isinstance(instance.local_start, datetime):
         return instance.local_start

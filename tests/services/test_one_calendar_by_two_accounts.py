@@ -109,7 +109,7 @@ def test_a_copy_of_another_resource_takes_no_time_by_whichever_account_it_is_rea
         reading = add(tx, other, account(tx, world, "bob"), Direction.PULL)
     world.put("a")
     world.run()
-    reader = replace(world, calendar=other, link_id=reading)  # type: ignore[arg-type]
+    reader = replace(world, calendar=other, link_id=reading)  # type: ignore[arg-type]  # a plain int here
     reader.compare()
     reader.run()
     assert world.db.read(busy.remote_ids, reading) == set()

@@ -15,7 +15,7 @@ from gateway.store.database import Database, FairLock, RetryableConflict, Transa
 def test_when_every_connection_is_in_use_it_is_said(db: Database) -> None:
     db.engine.pool._timeout = 0.1  # type: ignore[attr-defined]  # the pool's own setting, made short
     with db.engine.connect() as one:
-        held = [db.engine.connect() for _ in range(db.engine.pool.size() - 1)]  # type: ignore[attr-defined]
+        held = [db.engine.connect() for _ in range(db.engine.pool.size() - 1)]  # type: ignore[attr-defined]  # a QueuePool
         with pytest.raises(StoreBusy, match="in use"):
             db.read(instance.epoch)
         assert not one.closed

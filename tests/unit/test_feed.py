@@ -36,7 +36,7 @@ def stored(
     values: dict[str, object] = {
         "stamp": Stamp(created_at_utc=TODAY, modified_at_utc=TODAY, sequence=0), **more
     }  # fmt: skip
-    return FeedObject(uid=uid, ical=data, zone=zone, view=view, **values)  # type: ignore[arg-type]
+    return FeedObject(uid=uid, ical=data, zone=zone, view=view, **values)  # type: ignore[arg-type]  # mixed fields
 
 
 def render(*objects: FeedObject, budget: int = 10**6, head: FeedHead = HEAD, **more: bool) -> RenderedFeed:

@@ -69,7 +69,7 @@ class Stored:
 
 
 def view(level: FeedLevel, **more: object) -> View:
-    return View(level=level, mask=lambda uid: "masked", **more)  # type: ignore[arg-type]
+    return View(level=level, mask=lambda uid: "masked", **more)  # type: ignore[arg-type]  # mixed fields
 
 
 def render(*stored: bytes, view: View, uids: tuple[str, ...] = (), uses_utc: bool = False) -> str:

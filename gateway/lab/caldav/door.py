@@ -28,6 +28,13 @@ METHODS = "OPTIONS, GET, HEAD, PUT, DELETE, PROPFIND, PROPPATCH, REPORT, MKCALEN
 CLASSES = "1, 3, calendar-access, calendar-auto-schedule"
 _OURS = re.compile(r"sync-collection|calendar-multiget|calendar-query")
 _DAV_CONDITIONS = {"valid-sync-token", "supported-report", "need-privileges", "resource-must-be-null"}
+_TEXTS = {
+    f"{{{D}}}displayname": "name",
+    f"{{{A}}}calendar-color": "color",
+    f"{{{C}}}calendar-description": "description",
+    f"{{{C}}}calendar-timezone": "timezone",
+}
+"""Field of a calendar by the property that sets it."""
 
 
 class CalDavDoor:
@@ -214,22 +221,13 @@ class CalDavDoor:
 
 def _set(calendar: Calendar, asked: Element) -> list[str]:
     """Set properties of a calendar; returns their names."""
-    found = []
-    for prop in asked.iterfind(f".//{{{D}}}set/{{{D}}}prop"):
-        for child in prop:
-            found.append(child.tag)
-            value = (child.text or "").strip()
-            if child.tag == f"{{{D}}}displayname":
-                calendar.name = value
-            elif child.tag == f"{{{A}}}calendar-color":
-                calendar.color = value
-            elif child.tag == f"{{{C}}}calendar-description":
-                calendar.description = value
-            elif child.tag == f"{{{C}}}calendar-timezone":
-                calendar.timezone = value
-            elif child.tag == f"{{{C}}}supported-calendar-component-set":
-                calendar.components = [str(comp.get("name")) for comp in child]
-    return found
+    found = asked.findall(f".//{{{D}}}set/{{{D}}}prop/*")
+    for child in found:
+        if child.tag in _TEXTS:
+            setattr(calendar, _TEXTS[child.tag], (child.text or "").strip())
+        elif child.tag == f"{{{C}}}supported-calendar-component-set":
+            calendar.components = [str(comp.get("name")) for comp in child]
+    return [child.tag for child in found]
 
 
 def _swap(pair: tuple[str, properties.Values], asked: list[str]) -> tuple[str, list[str], properties.Values]:

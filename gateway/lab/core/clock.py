@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 
 class Clock:
@@ -52,8 +52,3 @@ def rfc3339(instant: datetime) -> str:
 def http_date(instant: datetime) -> str:
     """Render an instant as an HTTP date (RFC 9110 §5.6.7)."""
     return instant.astimezone(UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
-
-
-def in_seconds(instant: datetime, seconds: float) -> datetime:
-    """Return the instant so many seconds later."""
-    return instant + timedelta(seconds=seconds)

@@ -129,7 +129,15 @@ class TokenDoor:
             tokens.access.pop(value, None)
         return Answer(status=200, body={})
 
-    def refuse(self, call: Call, *, status: int, reason: str, message: str, domain: str = "") -> Answer:  # noqa: ARG002
+    def refuse(
+        self,
+        call: Call,  # noqa: ARG002 - the protocol of a door
+        *,
+        status: int,
+        reason: str,
+        message: str,
+        domain: str = "",  # noqa: ARG002 - the protocol of a door
+    ) -> Answer:
         """Render an OAuth error (RFC 6749 §5.2)."""
         return Answer(status=status, body={"error": reason, "error_description": message}, reason=reason)
 

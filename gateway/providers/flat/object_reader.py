@@ -16,7 +16,7 @@ from gateway.domain.ical_reader import text_of, values_of
 from gateway.domain.model import Busy, Classification
 from gateway.domain.recurrence_faces import busy_of
 from gateway.domain.rrule import Rule, read_rule
-from gateway.domain.timezone import to_instant, to_wall_clock
+from gateway.domain.timezone import to_instant
 from gateway.providers.errors import Rejected
 from gateway.providers.flat.model import At, Content, Guest, Key, at_instant
 
@@ -159,11 +159,6 @@ def zone_name(zone: ZoneInfo) -> str:
         if zone.key in {"UTC", "Etc/UTC", "Etc/UCT", "UCT", "Zulu", "Etc/Zulu", "Universal"}
         else zone.key
     )
-
-
-def key_of_instant(instant: datetime, zone: ZoneInfo, *, is_date: bool) -> Key:
-    """Return the name of the instance that the domain's engine calls by its instant."""
-    return to_wall_clock(instant, zone).date() if is_date else instant
 
 
 def _categories(component: Component, line: Callable[[str], str]) -> tuple[str, ...]:
