@@ -12,7 +12,7 @@ from gateway.domain.errors import NotFound
 from gateway.services import changes, objects, occurrence_index
 from gateway.services.limits import Limits
 from gateway.services.undo_text import UNDO_LIFE
-from gateway.store import audit, sync_log
+from gateway.store import audit, deleted, sync_log
 from gateway.store import calendars as calendar_store
 from gateway.store import objects as object_store
 from gateway.store.database import Database
@@ -45,7 +45,7 @@ def move_horizons(db: Database, *, limits: Limits, now: datetime) -> int:
 
 
 def forget(db: Database, *, now: datetime, tombstones: timedelta, audit_lines: timedelta) -> int:
-    """Prune change logs, the logs of links and the audit table; return how many audit lines went."""
+    """Prune the logs of calendars and links, what undo keeps, and the audit table; return its lost lines."""
     for calendar_id in db.read(calendar_store.all_ids):
         try:
             db.write(changes.prune, calendar_id, before=now - tombstones)
@@ -53,5 +53,6 @@ def forget(db: Database, *, now: datetime, tombstones: timedelta, audit_lines: t
             continue  # the calendar went away meanwhile
     db.write(sync_log.prune, before=now - tombstones)
     db.write(sync_log.forget_texts, before=now - UNDO_LIFE)
+    db.write(deleted.forget, before=now - UNDO_LIFE)
     pruned: int = db.write(audit.prune, before=now - audit_lines)
     return pruned

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gateway.domain.model import CalendarId, CalendarObject, Change, Classification, PrincipalId
 from gateway.services.masks import CLASS_SEQ
-from gateway.store import calendar_properties
+from gateway.store import calendar_properties, deleted
 from gateway.store import calendars as calendar_store
 from gateway.store import changes as change_store
 from gateway.store import links as link_store
@@ -30,6 +30,7 @@ class Origin:
 def remove(tx: Transaction, stored: CalendarObject, *, origin: Origin, now: datetime) -> int:
     """Delete an object, leave its tombstone and return the tombstone's number."""
     seq = calendar_store.bump(tx, stored.calendar_id)
+    deleted.keep(tx, stored.id, now=now)
     object_store.delete_one(tx, stored.id)
     log_gone(tx, stored, seq, origin=origin, now=now)
     return seq

@@ -26,9 +26,9 @@ from gateway.services.guests_in import inbound_of
 from gateway.services.sync_context import RunContext, begin_run, content_hash, held, log_line, views
 from gateway.services.sync_put import put_here
 from gateway.services.undo_text import UNDO_LIFE, pack, unpack
+from gateway.store import deleted, sync_log
 from gateway.store import mappings as mapping_store
 from gateway.store import objects as object_store
-from gateway.store import sync_log
 from gateway.store.database import Transaction
 
 _FROM_NOTHING = frozenset({"create", "take-new", "revive"})
@@ -142,7 +142,7 @@ class _Look:
     """One object of a run as it is now."""
 
     def __init__(self, tx: Transaction, ctx: RunContext, uid: str) -> None:
-        self._ctx, self._uid = ctx, uid
+        self._tx, self._ctx, self._uid = tx, ctx, uid
         found, known = views(tx, ctx, [uid])
         self._local, self._mapping = found.get(uid), known.get(uid)
         self._stored = object_store.by_uid(tx, ctx.link.calendar_id, uid)
@@ -173,7 +173,7 @@ class _Look:
     def _there(self, before: bytes, last: Mapping[str, Any]) -> Step | Refused | None:
         mapping = self._mapping
         if last["after_hash"] is None:
-            return self._deleted_there(before)
+            return self._deleted_there(before, last["at_utc"])
         if mapping is None or mapping.remote_id is None or mapping.remote_id != last["remote_id"]:
             return self._refuse(sync_log.THERE, "its copy is not known any more")
         if mapping.has_guests:
@@ -190,7 +190,7 @@ class _Look:
             mapping=mapping,
         )
 
-    def _deleted_there(self, before: bytes) -> Step | Refused | None:
+    def _deleted_there(self, before: bytes, at: datetime) -> Step | Refused | None:
         mapping = self._mapping
         if not before:
             return None  # made and removed in one run
@@ -199,6 +199,10 @@ class _Look:
             return self._refuse(sync_log.THERE, "it has a copy again")
         if self._stored is not None:
             return Step(way=Way.SEND_AGAIN, uid=self._uid, before=before, local=self._local, mapping=mapping)
+        whole = deleted.find(self._tx, self._ctx.link.calendar_id, self._uid, until=at)
+        if whole is not None:
+            return Step(way=Way.PUT_HERE, uid=self._uid, before=pack(whole))
+        # Of what went away before objects were kept, or with another link, only the copy is known.
         if not _is_whole(before, self._ctx.link.policy):
             return self._refuse(sync_log.THERE, "it is gone here, and its copy did not hold all of it")
         return Step(way=Way.PUT_HERE, uid=self._uid, before=before)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from gateway.domain.model import CalendarObject, ObjectKind
+from gateway.store.deleted import DeletedObject
 
 UNDO_LIFE = timedelta(days=30)
 
@@ -21,7 +22,7 @@ class Kept:
     expires_at_utc: datetime | None
 
 
-def pack(stored: CalendarObject) -> bytes:
+def pack(stored: CalendarObject | DeletedObject) -> bytes:
     """Return an object with what its text does not say: one line of JSON, then its bytes."""
     head = {"href": stored.href, "kind": stored.kind.value}
     if stored.expires_at_utc is not None:

@@ -153,6 +153,20 @@ mapping = Table(  # what one link knows about one calendar object at the provide
     ),
 )
 
+deleted_object = Table(  # deleted here while a link had a copy of it; kept for undo, cleared after 30 days
+    "deleted_object",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("calendar_id", ForeignKey("calendar.id", ondelete="CASCADE"), nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("href", String(512), nullable=False),
+    Column("ical", LargeBinary, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("expires_at_utc", UtcDateTime),
+    Column("deleted_at_utc", UtcDateTime, nullable=False, index=True),
+    Index(None, "calendar_id", "uid"),
+)
+
 busy_period = Table(  # busy is not an object (rules.md): gone with the link, never pushed
     "busy_period",
     metadata,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from gateway.domain.errors import InvalidInput, NotFound
 from gateway.domain.link_model import Direction
@@ -17,10 +18,11 @@ from gateway.providers.registry import Registry
 from gateway.services import chores, links, objects, undo
 from gateway.services.prepare import prepare
 from gateway.store import calendars as calendar_store
+from gateway.store import deleted, sync_log
 from gateway.store import links as link_store
 from gateway.store import objects as object_store
-from gateway.store import sync_log
 from gateway.store.database import Database
+from gateway.store.schema_sync import deleted_object
 from gateway.sync.accounts import Accounts
 from gateway.sync.undo import Undoer, Undone
 from tests.services.sync_world import ME, World, event, make
@@ -138,10 +140,32 @@ class TestThere:
         world = one_way.world
         world.put("a")
         world.put("b", event("b", "Private", "20260310T090000Z", "CLASS:PRIVATE"))
+        # What no copy shows comes back, too: nothing of it is taken from there.
+        whole = event("c", "Review", "20260311T090000Z", "X-OWN:kept", "ATTENDEE:mailto:guest@example.org")
+        world.put("c", whole)
+        world.run()
+        before = world.here()
+        shown = texts(world)
+        for uid in "abc":
+            world.delete(uid)
+        world.run()
+        assert texts(world) == []
+        undone = one_way.undo()
+        assert sorted(undone.done) == [("here", "put-back", uid) for uid in "abc"]
+        assert undone.refused == ()
+        one_way.settle()
+        assert world.here() == before
+        assert texts(world) == shown
+
+    def test_of_what_was_not_kept_the_copy_brings_back_what_it_shows(self, one_way: Undoing) -> None:
+        world = one_way.world
+        world.put("a")
+        world.put("b", event("b", "Private", "20260310T090000Z", "CLASS:PRIVATE"))
         world.run()
         world.delete("a")
         world.delete("b")
         world.run()
+        world.db.write(deleted.forget, before=world.now + timedelta(days=1))
         undone = one_way.undo()
         assert undone.done == (("here", "put-back", "a"),)
         assert [(one.uid, one.why) for one in undone.refused] == [
@@ -150,6 +174,40 @@ class TestThere:
         one_way.settle()
         assert sorted(world.here()) == ["a"]
         assert texts(world) == [b"SUMMARY:Stand-up"]
+
+    def test_each_run_brings_back_the_object_that_it_lost(self, one_way: Undoing) -> None:
+        world = one_way.world
+        runs = []
+        for title in ("First", "Second"):
+            world.put("a", event("a", title, "20260310T090000Z", "CLASS:PRIVATE"))
+            world.run()
+            world.later(minutes=1)
+            world.delete("a")
+            world.run()
+            runs.append(one_way.newest())
+            world.later(minutes=1)
+        one_way.undo(runs[0])
+        one_way.settle()
+        assert b"SUMMARY:First" in world.here()["a"]
+
+    def test_without_a_copy_nothing_is_kept_and_after_thirty_days_no_longer(self, one_way: Undoing) -> None:
+        world = one_way.world
+        world.put("a")
+        world.run()
+        world.put("never sent", event("never sent"))
+        for uid in ("a", "never sent"):
+            world.delete(uid)
+
+        def kept() -> list[str]:
+            with world.db.transaction(write=False) as tx:
+                return [row.uid for row in tx.execute(select(deleted_object.c.uid))]
+
+        assert kept() == ["a"]
+        days = timedelta(days=90)
+        for later, left in ((29, ["a"]), (2, [])):
+            world.later(days=later)
+            chores.forget(world.db, now=world.now, tombstones=days, audit_lines=days)
+            assert kept() == left
 
     def test_what_has_changed_since_is_left_alone_and_named(self, one_way: Undoing) -> None:
         world = one_way.world

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store import changes, objects, occurrences
+from gateway.store import changes, deleted, objects, occurrences
 from gateway.store.database import Database
 from gateway.store.hot import Hot
 
@@ -34,10 +34,12 @@ def plan(db: Database, statement: Any) -> list[str]:
         (changes._NEWEST, {"(calendar_id=? AND seq=?)", "(calendar_id=? AND href=?)"}),
         # Pruning once looked for a newer line from each line to the end of the log: minutes at 100,000.
         (changes._PRUNE, {"(calendar_id=?)", "(calendar_id=? AND href=?)"}),
+        # SQLite is free to begin at either end of what says that there is a copy.
+        (deleted._KEEP, {"(calendar_id=?)", "(link_id=? AND uid=?)"}),
         (occurrences._BLOCKING_SQLITE, {"(calendar_id=? AND start_ts>? AND start_ts<?)"}),
         (occurrences._IN_WINDOW, {"(calendar_id=? AND start_ts>? AND start_ts<?)"}),
     ],
-    ids=["met", "expired", "href", "uid", "newest change", "prune", "blocking", "in window"],
+    ids=["met", "expired", "href", "uid", "newest change", "prune", "kept", "blocking", "in window"],
 )
 def test_no_statement_of_a_write_walks_a_whole_calendar(
     sqlite_db: Database, statement: Any, steps: set[str]
