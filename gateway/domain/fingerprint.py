@@ -44,6 +44,9 @@ FIELD_PROPERTIES: Mapping[str, tuple[str, ...]] = {
 }
 _DEFAULTS = {"status": "CONFIRMED", "transparency": "OPAQUE", "class": "PUBLIC", "priority": "0"}
 _STAMP = re.compile(rb"^DTSTAMP:[0-9TZ]+\r\n", re.MULTILINE)
+_STAMP_OR_UID = re.compile(
+    rb"^(?:DTSTAMP:[0-9TZ]+\r\n|UID[:;][^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)", re.MULTILINE
+)
 _UPPER = frozenset({"status", "transparency", "class"})
 
 Fields = Mapping[str, str]
@@ -87,6 +90,11 @@ def fingerprint(ical: bytes) -> str:
 def is_same_but_stamp(one: bytes, other: bytes) -> bool:
     """Return whether two texts differ at most in DTSTAMP, so that their canonical forms are equal."""
     return _STAMP.sub(b"", one) == _STAMP.sub(b"", other)
+
+
+def is_same_but_name(one: bytes, other: bytes) -> bool:
+    """Return whether two texts differ at most in DTSTAMP and UID, so that their canonical forms are equal."""
+    return _STAMP_OR_UID.sub(b"", one) == _STAMP_OR_UID.sub(b"", other)
 
 
 def hash_of(form: Canonical) -> str:

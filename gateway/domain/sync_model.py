@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from gateway.domain.link_model import Mapping
 from gateway.domain.merge import Merge
 from gateway.domain.model import CalendarObject
 
@@ -90,6 +91,16 @@ class RemoteView:
     def is_gone(self) -> bool:
         """Return whether there is nothing any more."""
         return self.ical is None and self.problem is None
+
+    def is_echo_of(self, mapping: Mapping) -> bool:
+        """Return whether it is what was agreed, so that nothing follows whatever is here."""
+        return (
+            self.ical is not None
+            and self.remote_id == mapping.remote_id
+            and self.content_hash == mapping.base_hash
+            and (mapping.has_guests or not self.guests)
+            and not self.is_unfinished
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain.errors import GatewayError, InvalidInput
+from gateway.domain.fingerprint import is_same_but_name
 from gateway.domain.link_model import Link, Mapping
 from gateway.domain.sync_model import Act, Decision, LocalView, RemoteView
 from gateway.providers.contract import Item, RemoteKind, Removed, Unreadable, Upsert
@@ -28,6 +30,7 @@ from gateway.store.database import Transaction
 
 _PAUSE = timedelta(seconds=30)
 _AT_ONCE = 10
+_LEAVES_MAPPINGS = frozenset({Act.ECHO, Act.BUSY, Act.NOT_BUSY, Act.IGNORE})  # of other objects
 Decide = Callable[[Link, Mapping | None, LocalView | None, RemoteView], Decision]
 
 
@@ -54,7 +57,8 @@ def take(tx: Transaction, ctx: RunContext, items: Sequence[Item], *, decide: Dec
     for one in judge(tx, ctx, items, decide=decide):
         act = one.decision.act
         try:
-            with tx.savepoint():
+            # A savepoint is two statements; an echo changes one row at most.
+            with nullcontext() if act is Act.ECHO else tx.savepoint():
                 APPLY[act](tx, ctx, one, now)
         except (InvalidInput, GatewayError) as error:
             # One bad object never stops the rest.
@@ -77,17 +81,26 @@ def judge(tx: Transaction, ctx: RunContext, items: Sequence[Item], *, decide: De
     """Yield the decision for each item; an item's own effects are seen by the next."""
     ids = [item.remote_id for item in items]
     others = mapping_store.held_by_others(tx, ctx.link, ids)
+    known = mapping_store.by_remote_ids(tx, ctx.link.id, ids)
+    unchanged = set(ids)  # since they were read together
     for item in items:
-        remote = _remote_view(tx, ctx, item, is_other=item.remote_id in others)
-        mapping = mapping_store.by_remote_ids(tx, ctx.link.id, [item.remote_id]).get(item.remote_id)
+        if item.remote_id not in unchanged:
+            known |= mapping_store.by_remote_ids(tx, ctx.link.id, [item.remote_id])
+        mapping = known.pop(item.remote_id, None)
+        remote = _remote_view(tx, ctx, item, mapping, is_other=item.remote_id in others)
         uid = mapping.uid if mapping is not None else remote.uid
         local: LocalView | None = None
-        if uid is not None:
-            found, known = views(tx, ctx, [uid])
-            local, mapping = found.get(uid), known.get(uid)
-        yield Judged(
-            remote=remote, mapping=mapping, local=local, decision=decide(ctx.link, mapping, local, remote)
-        )
+        # Of what is as agreed, and in a listing that is nearly all, nothing here is looked at.
+        if uid is not None and (mapping is None or not remote.is_echo_of(mapping)):
+            found, mapped = views(tx, ctx, [uid])
+            local, mapping = found.get(uid), mapped.get(uid)
+        decision = decide(ctx.link, mapping, local, remote)
+        yield Judged(remote=remote, mapping=mapping, local=local, decision=decision)
+        if decision.act in _LEAVES_MAPPINGS:
+            unchanged.discard(item.remote_id)
+        else:
+            unchanged.clear()
+            known.clear()
 
 
 def deletions(
@@ -130,7 +143,9 @@ def is_mapped(tx: Transaction, ctx: RunContext, remote_ids: Sequence[str]) -> se
 # -- views --------------------------------------------------------------------------------------------
 
 
-def _remote_view(tx: Transaction, ctx: RunContext, item: Item, *, is_other: bool) -> RemoteView:
+def _remote_view(
+    tx: Transaction, ctx: RunContext, item: Item, mapping: Mapping | None, *, is_other: bool
+) -> RemoteView:
     if isinstance(item, Removed):
         return RemoteView(remote_id=item.remote_id, is_other_links=is_other)
     if not is_other and isinstance(item, Upsert):
@@ -146,7 +161,9 @@ def _remote_view(tx: Transaction, ctx: RunContext, item: Item, *, is_other: bool
             problem=item.reason,
         )
     try:
-        digest, problem = content_hash(item.ical), None
+        is_known = mapping is not None and is_same_but_name(item.ical, mapping.base)
+        digest = mapping.base_hash if mapping is not None and is_known else content_hash(item.ical)
+        problem = None
     except InvalidInput as error:
         digest, problem = "", str(error)
     return RemoteView(
