@@ -40,6 +40,9 @@ class Opens(Protocol[A_co]):
     def open(self, http: SignedInClient, config: Mapping[str, str]) -> A_co: ...
 
 
+PATIENCE_S = 120.0  # with an answer, on a machine that has much else to do
+
+
 @dataclass
 class Signed(Generic[A]):
     """A signed-in account with everything a test may want to look into."""
@@ -50,6 +53,10 @@ class Signed(Generic[A]):
     keeper: TokenKeeper
     states: list[bytes] = field(default_factory=list)
 
+    def wait(self, timeout_s: float) -> None:
+        """Have so much patience with each answer from now on."""
+        self.http._timeout_s = timeout_s
+
 
 @asynccontextmanager
 async def opened(
@@ -58,7 +65,7 @@ async def opened(
     signed: SignedIn,
     *,
     budget: Budget | None = None,
-    timeout_s: float = 20.0,
+    timeout_s: float = PATIENCE_S,
 ) -> AsyncIterator[Signed[A]]:
     """Open an account; every stored state is kept in ``states``."""
     states = [signed.state]

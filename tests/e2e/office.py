@@ -189,6 +189,7 @@ async def open_engine(
         environ=dict(environ),
         requests_per_minute=1e6,
     )
+    accounts.timeout_s = 120.0  # on a machine that has much else to do; who tests impatience sets another
     worker = Worker(
         db=db,
         accounts=accounts,

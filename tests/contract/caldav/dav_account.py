@@ -14,6 +14,7 @@ from gateway.providers.contract import SignedIn
 from gateway.providers.registry import configuration
 from plugins.caldav.account import CalDavAccount
 from plugins.caldav.provider import CalDavProvider
+from tests.contract.remote import PATIENCE_S
 
 PASSWORD = "secret word"
 
@@ -41,10 +42,14 @@ class Signed:
     config: dict[str, str]
     signed_in: SignedIn = field(repr=False)
 
+    def wait(self, timeout_s: float) -> None:
+        """Have so much patience with each answer from now on."""
+        self.http._timeout_s = timeout_s
+
 
 @asynccontextmanager
 async def opened(
-    url: str, login: str = "ada", password: str = PASSWORD, *, timeout_s: float = 20.0, **changes: str
+    url: str, login: str = "ada", password: str = PASSWORD, *, timeout_s: float = PATIENCE_S, **changes: str
 ) -> AsyncIterator[Signed]:
     """Open an account at a server."""
     provider = CalDavProvider()

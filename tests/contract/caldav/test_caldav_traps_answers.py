@@ -28,7 +28,7 @@ from gateway.providers.samples import SERIES, SINGLE, edited
 from plugins.caldav.account import CalDavAccount
 from tests.contract.caldav.dav_account import Signed, connect, opened
 from tests.contract.caldav.dav_lab import fault, fresh, put, there
-from tests.contract.remote import everything
+from tests.contract.remote import PATIENCE_S, everything
 
 SOAK = bool(os.environ.get("CALGATE_SOAK"))
 TROUBLES = (
@@ -109,7 +109,7 @@ async def test_pain_12_a_deletion_by_hand_is_seen_in_the_next_pull_caldav(
 async def test_pain_08_an_answer_that_is_none_deletes_nothing_caldav(
     laboratory: Laboratory, kind: str, operation: str
 ) -> None:
-    async with opened(laboratory.lab.base_url, "ada", DEMO_PASSWORD, timeout_s=0.5) as signed:
+    async with opened(laboratory.lab.base_url, "ada", DEMO_PASSWORD) as signed:
         account = signed.account
         calendar_id = (await account.create_calendar(CalendarLook(name="Room"))).id
         for _ in range(2):
@@ -119,22 +119,26 @@ async def test_pain_08_an_answer_that_is_none_deletes_nothing_caldav(
         for known in (None, cursor):
             fault(laboratory, kind, times=5, operation=operation)
             items = {}
+            signed.wait(0.5 if kind.startswith("no_answer") else PATIENCE_S)
             with suppress(Unavailable, RateLimited, SignInExpired, CursorExpired):
                 items, _ = await everything(account, calendar_id, known)
                 assert not any(isinstance(item, Removed) for item in items.values())
                 assert known is not None or len(items) == 2
             laboratory.lab.faults.clear()
+            signed.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize("kind", ["dav_html_200", "dav_html_404", "dav_html_503", "no_answer_before"])
 async def test_an_object_is_gone_only_if_its_calendar_answers(laboratory: Laboratory, kind: str) -> None:
-    async with opened(laboratory.lab.base_url, "ada", DEMO_PASSWORD, timeout_s=0.5) as signed:
+    async with opened(laboratory.lab.base_url, "ada", DEMO_PASSWORD) as signed:
         calendar_id = (await signed.account.create_calendar(CalendarLook(name="Room"))).id
         made = await put(signed.account, calendar_id, fresh())
         fault(laboratory, kind, times=-1)
+        signed.wait(0.5 if kind.startswith("no_answer") else PATIENCE_S)
         with pytest.raises(Unavailable):
             await signed.account.fetch(calendar_id, made.remote_id)
         laboratory.lab.faults.clear()
+        signed.wait(PATIENCE_S)
         assert isinstance(await signed.account.fetch(calendar_id, made.remote_id), Upsert)
 
 

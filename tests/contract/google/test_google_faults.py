@@ -32,7 +32,7 @@ from gateway.providers.samples import SAMPLES, SERIES, edited
 from plugins.google.account import GoogleAccount
 from plugins.google.mapping import project
 from tests.contract.google.google_lab import ADA, Signed, signed_in
-from tests.contract.remote import KEY, requests_of
+from tests.contract.remote import KEY, PATIENCE_S, requests_of
 
 LOOK = Presentation(zone="Europe/Berlin", back_link="https://cal.example.org/o/1")
 # What a person or an administrator must mend: the engine stops there, so the test does too.
@@ -44,6 +44,8 @@ FINAL = {
 }
 FOREIGN = {"summary": "Theirs", "start": {"date": "2026-05-04"}, "end": {"date": "2026-05-05"}}
 VERBS = {"412": "PATCH", "409": "POST"}
+# In seconds, with what answers late or never.
+PATIENCE = {"no_answer_before": 0.7, "no_answer_after": 0.7, "slow_answer": 0.7, "slow_body": 0.7}
 SKIPS = range(9) if os.environ.get("CALGATE_SOAK") else (0, 1, 2, 4)
 KINDS = (
     "429_seconds", "429_date", "429_bare", "401", "reset_before", "reset_after", "half_body",
@@ -108,7 +110,7 @@ async def converge(
 @pytest.mark.parametrize("kind", KINDS)
 async def test_pain_3_whatever_fails_at_whichever_call_one_event_is_there(kind: str) -> None:
     settings = Settings(user_per_minute=0.0, project_per_minute=0.0, page_cap=1)
-    async with make_lab(settings=settings) as laboratory, signed_in(laboratory, timeout_s=0.7) as signed:
+    async with make_lab(settings=settings) as laboratory, signed_in(laboratory) as signed:
         fired = 0
         for skip in SKIPS:
             calendar_id = (await signed.account.create_calendar(CalendarLook(name="Room"))).id
@@ -116,13 +118,15 @@ async def test_pain_3_whatever_fails_at_whichever_call_one_event_is_there(kind: 
                 await converge(signed.account, calendar_id, SERIES)
             match = Match(account=ADA, verb=VERBS.get(kind[:3], ""))
             rule = laboratory.lab.faults.script(kind, match, skip=skip, params={"seconds": 1.2})
+            signed.wait(PATIENCE.get(kind, PATIENCE_S))
             errors = await converge(signed.account, calendar_id, edited(SERIES))
             fired += rule.times == 0
             laboratory.lab.faults.clear()
+            signed.wait(PATIENCE_S)
             if rule.times == 0 and errors and isinstance(errors[-1], FINAL.get(kind, ())):
                 continue
             if kind == "stale_read":
-                await asyncio.sleep(1.3)
+                laboratory.lab.clock.advance(1.3)
             later = await converge(signed.account, calendar_id, edited(SERIES))
             if later and isinstance(later[-1], FINAL.get(kind, ())):
                 continue
@@ -141,7 +145,7 @@ async def test_pain_3_after_a_storm_of_faults_every_object_is_there_once(seed: i
         ObjectKey(instance_id="one", resource_uuid="room", uid=f"{number}@example.org") for number in range(4)
     ]
     kinds = [kind for kind in KINDS if kind not in FINAL and not kind.startswith("person_")]
-    async with make_lab(settings=settings) as laboratory, signed_in(laboratory, timeout_s=0.5) as signed:
+    async with make_lab(settings=settings) as laboratory, signed_in(laboratory) as signed:
         calendar_id = (await signed.account.create_calendar(CalendarLook(name="Room"))).id
         theirs = person.insert(laboratory.google, ADA, calendar_id, FOREIGN)["id"]
         laboratory.lab.faults.storm(
@@ -150,13 +154,15 @@ async def test_pain_3_after_a_storm_of_faults_every_object_is_there_once(seed: i
             Match(account=ADA),
             {kind: {"seconds": 0.8} for kind in kinds},
         )
+        signed.wait(0.5)
         wanted: dict[ObjectKey, bytes] = {}
         for _ in range(12):
             key = rng.choice(keys)
             wanted[key] = with_uid(rng.choice(list(SAMPLES.values())), key.uid)
             await converge(signed.account, calendar_id, wanted[key], key, tries=4)
         laboratory.lab.faults.clear()
-        await asyncio.sleep(0.9)
+        laboratory.lab.clock.advance(0.9)
+        signed.wait(PATIENCE_S)
         for key, ical in wanted.items():
             await converge(signed.account, calendar_id, ical, key)
             (copy,) = await find(signed.account, calendar_id, key)
