@@ -54,6 +54,7 @@ class Summary(NamedTuple):
     creator_id: int | None
     is_recurring: bool
     modified_at_utc: datetime | None = None
+    created_at_utc: datetime | None = None
 
 
 def listing(tx: Transaction, calendar_id: CalendarId, *, with_times: bool = False) -> list[Summary]:
@@ -61,9 +62,11 @@ def listing(tx: Transaction, calendar_id: CalendarId, *, with_times: bool = Fals
     return _read(tx, _query(calendar_id, with_times).order_by(calendar_object.c.href))
 
 
-def after(tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int) -> list[Summary]:
+def after(
+    tx: Transaction, calendar_id: CalendarId, seq: int, *, limit: int, with_times: bool = False
+) -> list[Summary]:
     """Return the objects whose last change has a number above ``seq``, by that number."""
-    query = _query(calendar_id, False).where(calendar_object.c.seq > seq)
+    query = _query(calendar_id, with_times).where(calendar_object.c.seq > seq)
     return _read(tx, query.order_by(calendar_object.c.seq, calendar_object.c.id).limit(limit))
 
 
@@ -166,7 +169,8 @@ def total_bytes(tx: Transaction, calendar_ids: Sequence[CalendarId]) -> int:
 
 
 def _query(calendar_id: CalendarId, with_times: bool) -> Select[Any]:  # Any: the columns' types
-    columns = (*_COLUMNS, calendar_object.c.modified_at_utc) if with_times else _COLUMNS
+    times = (calendar_object.c.modified_at_utc, calendar_object.c.created_at_utc)
+    columns = (*_COLUMNS, *times) if with_times else _COLUMNS
     return select(*columns).where(calendar_object.c.calendar_id == calendar_id)
 
 

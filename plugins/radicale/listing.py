@@ -12,7 +12,7 @@ from plugins.radicale.view import View
 
 _FIELDS: dict[str, reading.Field] = {"0": "href", "1": "etag", "2": "component"}
 # Properties that need no more than the row of an object.
-WRITTEN = frozenset(object_properties.NAMES) - {object_properties.MODIFIED, object_properties.LENGTH}
+WRITTEN = frozenset(object_properties.NAMES) - object_properties.OF_THE_WHOLE_ROW
 _OPENING = "<D:response>"
 
 

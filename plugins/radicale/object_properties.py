@@ -13,8 +13,9 @@ from plugins.radicale.problems import quote_segment
 from plugins.radicale.requests import Request
 from plugins.radicale.view import View
 
-MODIFIED, LENGTH = dav("getlastmodified"), dav("getcontentlength")
-ALLPROP = (dav("getetag"), dav("getcontenttype"), dav("resourcetype"), MODIFIED, LENGTH)
+MODIFIED, CREATED, LENGTH = dav("getlastmodified"), dav("creationdate"), dav("getcontentlength")
+OF_THE_WHOLE_ROW = frozenset({MODIFIED, CREATED, LENGTH})
+ALLPROP = (dav("getetag"), dav("getcontenttype"), dav("resourcetype"), MODIFIED, CREATED, LENGTH)
 NAMES = (
     *ALLPROP,
     dav("owner"),
@@ -41,11 +42,17 @@ _FIELDS = {
     dav("getcontenttype"): "<D:getcontenttype>text/calendar; charset=utf-8; component={2}</D:getcontenttype>",
     dav("resourcetype"): "<D:resourcetype/>",
     MODIFIED: "<D:getlastmodified>{3}</D:getlastmodified>",
+    CREATED: "<D:creationdate>{7}</D:creationdate>",
     LENGTH: "<D:getcontentlength>{6}</D:getcontentlength>",
     dav("current-user-privilege-set"): "<D:current-user-privilege-set>{4}</D:current-user-privilege-set>",
 } | _FIXED
 _KNOWN = frozenset(NAMES)
 _SPECIAL = str.maketrans({"{": "{{", "}": "}}"})
+
+
+def needs_times(names: Sequence[str]) -> bool:
+    """Return whether properties tell when an object was made or changed."""
+    return MODIFIED in names or CREATED in names
 
 
 def template(
@@ -59,8 +66,9 @@ def template(
     """Return the response of one object as a format.
 
     Its fields: 0 the escaped name, 1 the entity tag, 2 the component, 3 the time of change, 4 what may be
-    done with it, 5 XML of further properties, 6 the length of its text. Without ``has_length`` this is not
-    told: that of a masked object would say how much is hidden. Other arguments: see ``renderer``.
+    done with it, 5 XML of further properties, 6 the length of its text, 7 when it was made. Without
+    ``has_length`` that is not told: of a masked object it would say how much is hidden. Other arguments: see
+    ``renderer``.
     """
     base = request.calendar_href(view.entry.slug)
     told = [name for name in names if name in _KNOWN and (has_length or name != LENGTH)]
@@ -102,12 +110,13 @@ def renderer(
         write_hidden = template(request, view, names, is_names_only=is_names_only, has_length=False).format
     own = access_control.privileges(view.entry.level)
     masked = access_control.privileges(view.entry.level, is_masked=True)
-    needs_time = MODIFIED in names
+    has_times = needs_times(names)
 
     def render(item: Summary, inner: str = "") -> str:
-        when = ""
-        if needs_time and item.modified_at_utc is not None:
+        when = made = ""
+        if has_times and item.modified_at_utc is not None and item.created_at_utc is not None:
             when = format_datetime(item.modified_at_utc, usegmt=True)
+            made = f"{item.created_at_utc:%Y-%m-%dT%H:%M:%SZ}"
         hidden = view.hides(item)
         return (write_hidden if hidden else write)(
             quote_segment(view.href_of(item) if hidden else item.href),
@@ -117,6 +126,7 @@ def renderer(
             masked if hidden else own,
             inner,
             item.size_bytes,
+            made,
         )
 
     return render

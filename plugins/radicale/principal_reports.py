@@ -1,4 +1,4 @@
-"""Finding principals: principal-property-search, -match and -search-property-set (RFC 3744 §9.3-9.5).
+"""Reports on principals (RFC 3744 §9.2-5): the one in DAV:acl, oneself, searches and what can be searched.
 
 Apple's calendarserver-principal-search is the same with words instead of properties. Everybody finds
 herself and those whose calendars she may see, by name and mail address; nobody else exists.
@@ -103,6 +103,12 @@ def match(request: Request, root: ET.Element) -> Answer:
         raise Problem(403, "principal-match is answered for DAV:self only.", "<D:supported-report/>")
     is_below = request.target.login != PRINCIPALS
     return _answer(request, root, [herself(request)] if is_below else [])
+
+
+def of_acl(request: Request, root: ET.Element) -> Answer:
+    """Answer an acl-principal-prop-set: who stands in DAV:acl is the person who asks."""
+    next(iter(propfind.responses(request, request.target, propfind.Wanted.of([dav("acl")]))))  # it is there
+    return _answer(request, root, [herself(request)])
 
 
 def _searched(request: Request, root: ET.Element) -> list[Known]:

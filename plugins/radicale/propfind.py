@@ -215,7 +215,7 @@ def _objects(
     if names is None:
         names = list(object_properties.NAMES if wanted.is_names_only else object_properties.ALLPROP)
         names += [name for name in wanted.included if name not in names]
-    with_times = object_properties.MODIFIED in names
+    with_times = object_properties.needs_times(names)
     items: list[Summary]
     if target is None or target.name is None:
         quick = None if wanted.is_names_only else listing.responses(request, view, names)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Container
 
+from gateway.domain.css_colors import hex_of
 from gateway.domain.errors import InvalidInput
 from gateway.services import Transaction, access, calendar_properties, person_properties, resources
 from gateway.services.access import HomeEntry
@@ -133,6 +134,8 @@ def read_changes(root: ET.Element) -> Changes:
             continue
         for child in prop:
             child.tail = None
+            if child.tag == COLOR and not (child.text or "").strip().startswith("#"):
+                child.text = hex_of(child.text or "") or child.text  # a name of CSS, as in RFC 7986 §5.9
             changes.pop(child.tag, None)
             changes[child.tag] = child if step.tag == dav("set") else None
     return changes

@@ -51,6 +51,8 @@ def handle(request: Request) -> Answer:
     with request.session.reading():
         if root.tag == dav("expand-property"):
             return expand_property.answer(request, root)
+        if root.tag == dav("acl-principal-prop-set"):
+            return principal_reports.of_acl(request, root)
         is_folder = target.slug is None
         on_folder = _FOLDER_REPORTS.get(root.tag) if is_folder else None
         if on_folder is not None:

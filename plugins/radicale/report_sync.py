@@ -11,7 +11,7 @@ from gateway.services.changes import MASKED
 from gateway.services.reading import Summary
 from plugins.radicale import listing, multistatus
 from plugins.radicale.names import dav, element, text
-from plugins.radicale.object_properties import MODIFIED
+from plugins.radicale.object_properties import needs_times
 from plugins.radicale.problems import Answer, Problem
 from plugins.radicale.reporting import Report
 
@@ -55,9 +55,9 @@ def _listing(report: Report, limit: int | None) -> Answer:
         quick = listing.responses(report.request, view, report.names()) if report.data() is None else None
         if quick is not None:
             return _answer(report, quick, view.token(calendar), is_cut=False)
-        items = view.shown(reading.listing(report.tx, calendar.id, with_times=MODIFIED in report.names()))
+        items = view.shown(reading.listing(report.tx, calendar.id, with_times=needs_times(report.names())))
         return _answer(report, _puts(report, items), view.token(calendar), is_cut=False)
-    items = reading.after(report.tx, calendar.id, 0, limit=limit + 1)
+    items = reading.after(report.tx, calendar.id, 0, limit=limit + 1, with_times=needs_times(report.names()))
     if len(items) <= limit:
         return _answer(report, _puts(report, items), view.token(calendar), is_cut=False)
     items = items[:limit]
@@ -70,7 +70,7 @@ def _since(report: Report, token: str, limit: int | None) -> Answer:
     base, listed_above = view.read_token(report.tx, calendar, token)
     found = changes.since(report.tx, calendar, base, limit=limit, listed_above=listed_above)
     puts = [change.href for change in found.changes if change.op == "put"]
-    items = reading.summaries_by_hrefs(report.tx, calendar.id, puts, with_times=MODIFIED in report.names())
+    items = reading.summaries_by_hrefs(report.tx, calendar.id, puts, with_times=needs_times(report.names()))
     shown = {view.href_of(item) for item in items if view.shows(item)}
     gone = [name for name in _gone(report, found.changes) if name not in shown]
     gone += [view.href_of(item) for item in items if not view.shows(item)]

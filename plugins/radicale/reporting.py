@@ -103,4 +103,5 @@ def summary_of(stored: CalendarObject) -> Summary:
         creator_id=stored.creator_id,
         is_recurring=stored.is_recurring,
         modified_at_utc=stored.modified_at_utc,
+        created_at_utc=stored.created_at_utc,
     )

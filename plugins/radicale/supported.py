@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _PRINCIPAL_REPORTS = (
+    "D:acl-principal-prop-set",
     "D:expand-property",
     "D:principal-match",
     "D:principal-property-search",
@@ -18,9 +19,10 @@ _REPORTS = {
         "C:calendar-query",
         "C:free-busy-query",
         "D:expand-property",
+        "D:acl-principal-prop-set",
     ),
-    "object": ("C:calendar-multiget", "C:calendar-query", "D:expand-property"),
-    "principal": ("D:expand-property",),
+    "object": ("C:calendar-multiget", "C:calendar-query", "D:expand-property", "D:acl-principal-prop-set"),
+    "principal": ("D:expand-property", "D:acl-principal-prop-set"),
 }
 _ANYWHERE = ("OPTIONS", "GET", "HEAD", "PROPFIND", "PROPPATCH", "REPORT")
 METHODS = {

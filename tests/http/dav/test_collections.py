@@ -274,3 +274,15 @@ def test_calendars_lie_directly_in_the_own_home(sqlite_world: Any) -> None:
     with sqlite_world.db.transaction(write=False) as tx:
         assert not resources.list_(tx, with_personal=True)[3:]
         assert principals.get(tx, "bob").login == "bob"
+
+
+def test_a_colour_may_be_a_name_of_css(sqlite_world: Any) -> None:
+    bob = sqlite_world.bob
+    bob("MKCALENDAR", "/dav/bob/mine/")
+    for path in ("/dav/bob/free/", "/dav/bob/mine/"):
+        for sent, told in (("Blue", "#0000FF"), ("#FF0000FF", "#FF0000FF")):
+            proppatch(
+                bob, path, f"<D:set><D:prop><IC:calendar-color>{sent}</IC:calendar-color></D:prop></D:set>"
+            )
+            found = bob.propfind(path, "IC:calendar-color").xml
+            assert found.findtext(".//{http://apple.com/ns/ical/}calendar-color") == told

@@ -60,6 +60,7 @@ def test_every_listed_report_and_method_works_and_no_other_report_does(
         "{http://calendarserver.org/ns/}calendarserver-principal-search": (
             "<CS:search-token>x</CS:search-token>"
         ),
+        "{DAV:}acl-principal-prop-set": "<D:prop><D:displayname/></D:prop>",
         CAL + "calendar-multiget": "<D:prop/>",
         CAL + "calendar-query": '<C:filter><C:comp-filter name="VCALENDAR"/></C:filter>',
         CAL + "free-busy-query": '<C:time-range start="20260301T000000Z" end="20260302T000000Z"/>',
@@ -144,3 +145,28 @@ def test_allprop_tells_what_allprop_may_and_include_adds_to_it(sqlite_world: Any
         assert {*told, "acl", "supported-report-set"} <= set(
             local(named.found("D:response/D:propstat/D:prop/*"))
         )
+
+
+@proves("RFC 4918 §15.1")
+def test_objects_tell_when_they_were_made(world: Any, event: Any) -> None:
+    bob, made = world.bob, "2026-03-02T09:00:00Z"
+    bob.put("/dav/bob/free/one.ics", event("one"))
+    bob.put("/dav/bob/free/two.ics", event("two", "CLASS:PRIVATE"))
+    for dav in (bob, world.carol, world.dave):
+        path = f"/dav/{dav.login}/free/"
+        asked = "<D:prop><D:creationdate/><D:getlastmodified/></D:prop>"
+        begin = "<D:sync-token/><D:sync-level>1</D:sync-level>"
+        for answer in (
+            dav.propfind(path, "D:creationdate", depth="1"),
+            dav.report(path, "D:sync-collection", begin + asked),
+            dav.report(
+                path, "D:sync-collection", f"{begin}<D:limit><D:nresults>1</D:nresults></D:limit>{asked}"
+            ),
+            dav.query(path, '<C:comp-filter name="VEVENT"/>', props="<D:creationdate/><D:getlastmodified/>"),
+        ):
+            told = [node.text for node in answer.found(".//D:creationdate") if node.text]
+            assert told
+            assert set(told) == {made}
+            assert "" not in [node.text for node in answer.found(".//D:getlastmodified")]
+        alone = dav("PROPFIND", dav.sync(path).hrefs[0], Depth="0")  # allprop
+        assert alone.xml.findtext(".//{DAV:}creationdate") == made

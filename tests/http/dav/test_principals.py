@@ -10,6 +10,7 @@ from gateway.domain.model import Level, ResourceKind
 from gateway.services import grants, resources
 from gateway.services.limits import Limits
 from tests.compliance import proves
+from tests.dav_world import make_event
 
 CAL = "{urn:ietf:params:xml:ns:caldav}"
 CS = "{http://calendarserver.org/ns/}"
@@ -176,6 +177,17 @@ def test_principal_match_finds_oneself(sqlite_world: Any) -> None:
     assert sqlite_world.carol("REPORT", "/dav/@principals/", body, Depth="0").hrefs == []
     other = body.replace("<D:self/>", "<D:principal-property><D:owner/></D:principal-property>")
     assert sqlite_world.carol("REPORT", "/dav/", other, Depth="0").conditions == {"supported-report"}
+
+
+@proves("RFC 3744 §9.2")
+def test_who_stands_in_the_acl_is_the_person_who_asks(world: Any) -> None:
+    world.bob.put("/dav/bob/free/one.ics", make_event("one"))
+    inner = "<D:prop><D:displayname/></D:prop>"
+    for path in ("/dav/", "/dav/bob/", "/dav/bob/free/", "/dav/bob/free/one.ics", "/dav/@principals/room/"):
+        reply = world.bob.report(path, "D:acl-principal-prop-set", inner, Depth="0")
+        assert (reply.status, reply.hrefs, names(reply)) == (207, ["/dav/bob/"], {"Bob"}), path
+    for path, status in (("/dav/bob/free/none.ics", 404), ("/dav/bob/none/", 404), ("/dav/alice/", 403)):
+        assert world.bob.report(path, "D:acl-principal-prop-set", inner).status == status
 
 
 def expand(dav: Any, path: str, inner: str, **headers: str) -> Any:
