@@ -87,10 +87,11 @@ class Transaction:
     """One open transaction: what every query function takes as its first argument."""
 
     __slots__ = (
+        "_connection",
         "_driver",
+        "_opened",
         "after_commit",
         "after_undo",
-        "connection",
         "default_zone",
         "is_postgresql",
         "is_write",
@@ -100,18 +101,21 @@ class Transaction:
 
     def __init__(
         self,
-        connection: Connection,
+        opened: Callable[[], Connection],
+        driver: Any,  # Any: the driver's own connection
         *,
         is_write: bool,
+        is_postgresql: bool,
         default_zone: str,
         on_work: Callable[[], None] | None = None,
     ) -> None:
-        self.connection = connection
-        self._driver: Any = None
+        self._opened = opened
+        self._connection: Connection | None = None
+        self._driver = driver
         self.on_work = on_work
         self.is_write = is_write
         self.default_zone = default_zone
-        self.is_postgresql = connection.dialect.name == "postgresql"
+        self.is_postgresql = is_postgresql
         self.after_commit: list[Callable[[], None]] = []
         self.after_undo: list[Callable[[], None]] = []
         self.must_roll_back = False
@@ -126,10 +130,15 @@ class Transaction:
         return self.connection.execute(statement, parameters)
 
     @property
+    def connection(self) -> Connection:
+        """Return SQLAlchemy's connection, made at the first use: many transactions need the driver's only."""
+        if self._connection is None:
+            self._connection = self._opened()
+        return self._connection
+
+    @property
     def driver(self) -> Any:  # Any: the driver's own connection
         """Return the driver's connection, inside this transaction (``store.hot``)."""
-        if self._driver is None:
-            self._driver = self.connection.connection.dbapi_connection
         return self._driver
 
     def on_commit(self, action: Callable[[], None]) -> None:
@@ -200,21 +209,9 @@ class Database:
         is_done = False
         try:
             try:
-                with self.engine.connect() as connection:
-                    self._configure(connection, write=write)
-                    with connection.begin() as transaction:
-                        if self.is_sqlite:
-                            begin_sqlite(connection, write=write)
-                        tx = Transaction(
-                            connection,
-                            is_write=write,
-                            default_zone=self.default_zone,
-                            on_work=self.on_work,
-                        )
-                        yield tx
-                        if tx.must_roll_back:
-                            transaction.rollback()
-                    is_done = not tx.must_roll_back
+                with self._on_sqlite(write) if self.is_sqlite else self._on_postgresql(write) as tx:
+                    yield tx
+                is_done = not tx.must_roll_back
             except DBAPIError as error:
                 raise translate(error) from error
             except PoolTimeout as error:
@@ -225,6 +222,50 @@ class Database:
             if tx is not None:
                 for action in tx.after_commit if is_done else reversed(tx.after_undo):
                     action()
+
+    @contextmanager
+    def _on_postgresql(self, write: bool) -> Iterator[Transaction]:
+        level = "READ COMMITTED" if write else "REPEATABLE READ"
+        with self.engine.connect() as connection:
+            connection.execution_options(isolation_level=level, postgresql_readonly=not write)
+            with connection.begin() as transaction:
+                driver = connection.connection.dbapi_connection
+                tx = self._transaction(lambda: connection, driver, write)
+                yield tx
+                if tx.must_roll_back:
+                    transaction.rollback()
+
+    @contextmanager
+    def _on_sqlite(self, write: bool) -> Iterator[Transaction]:
+        """Begin and end on the driver: SQLAlchemy's connection costs more than a small transaction."""
+        pooled = self._driven(self.engine.raw_connection)
+        try:
+            driver: Any = pooled.dbapi_connection  # Any: the driver's own object
+            self._driven(lambda: begin_sqlite(driver, write=write))
+            tx = self._transaction(lambda: Connection(self.engine, connection=pooled), driver, write)
+            yield tx
+            self._driven(driver.rollback if tx.must_roll_back else driver.commit)
+        finally:
+            pooled.close()  # rolls back what is still open
+
+    def _transaction(self, opened: Callable[[], Connection], driver: Any, write: bool) -> Transaction:
+        return Transaction(
+            opened,
+            driver,
+            is_write=write,
+            is_postgresql=not self.is_sqlite,
+            default_zone=self.default_zone,
+            on_work=self.on_work,
+        )
+
+    def _driven(self, action: Callable[[], R]) -> R:
+        """Do something on the driver; its errors come out as SQLAlchemy's."""
+        dialect = self.engine.dialect
+        base = dialect.loaded_dbapi.Error
+        try:
+            return action()
+        except base as error:
+            raise DBAPIError.instance("", None, error, base, hide_parameters=True, dialect=dialect) from error
 
     def read(
         self, use_case: Callable[Concatenate[Transaction, P], R], /, *args: P.args, **kwargs: P.kwargs
@@ -282,6 +323,7 @@ class Database:
                 pool_size=connections,
                 max_overflow=0,
                 pool_timeout=30,
+                pool_use_lifo=True,
                 pool_pre_ping=True,
                 hide_parameters=True,  # an error's text must not quote a client's data
                 connect_args={"connect_timeout": 10, "options": "-c plan_cache_mode=force_custom_plan"},
@@ -295,6 +337,8 @@ class Database:
             pool_size=connections,
             max_overflow=0,
             pool_timeout=30,
+            # The one used last has its pages and statements in memory; in turns each would have all of them.
+            pool_use_lifo=True,
             connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
         )
         synchronous = self.synchronous
@@ -314,34 +358,24 @@ class Database:
 
         return engine
 
-    def _configure(self, connection: Connection, *, write: bool) -> None:
-        if self.is_sqlite:
-            return
-        if write:
-            connection.execution_options(isolation_level="READ COMMITTED", postgresql_readonly=False)
-        else:
-            connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
-
-def begin_sqlite(connection: Connection, *, write: bool) -> None:
+def begin_sqlite(raw: Any, *, write: bool) -> None:  # Any: the driver's own connection
     """Begin the transaction that SQLAlchemy believes has begun: the driver begins none by itself.
 
     Not by an event of the engine: with one of them every statement looks for listeners.
     """
     if write:
-        _begin_immediate(connection, sqlite_driver())
-        return
-    raw: Any = connection.connection.dbapi_connection  # Any: the driver's own object
-    raw.execute("BEGIN").close()
+        _begin_immediate(raw, sqlite_driver())
+    else:
+        raw.execute("BEGIN").close()
 
 
-def _begin_immediate(connection: Connection, driver: ModuleType) -> None:
+def _begin_immediate(raw: Any, driver: ModuleType) -> None:  # Any: the driver's own connection
     """Take SQLite's write lock as soon as another process gives it back.
 
     SQLite's own busy handler sleeps up to 100 ms and misses the short gaps between the batches of an
     import beside the server; here a waiting writer looks every millisecond.
     """
-    raw: Any = connection.connection.dbapi_connection  # Any: the driver's own object
     raw.execute("PRAGMA busy_timeout=0").close()
     try:
         deadline = time.monotonic() + _BUSY_TIMEOUT_S
@@ -354,7 +388,7 @@ def _begin_immediate(connection: Connection, driver: ModuleType) -> None:
                 time.sleep(random.uniform(0.0005, 0.0015))  # noqa: S311 - not a secret
             else:
                 return
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails, through SQLAlchemy, so that it is translated
+        raw.execute("BEGIN IMMEDIATE").close()  # fails with the reason
     finally:
         raw.execute(f"PRAGMA busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}").close()
 

@@ -124,7 +124,7 @@ def _run_without_foreign_keys(connection: Connection) -> None:
     driver.execute("PRAGMA foreign_keys=OFF").close()
     try:
         with connection.begin():
-            begin_sqlite(connection, write=True)
+            begin_sqlite(driver, write=True)
             _run(connection)
             if broken := connection.execute(text("PRAGMA foreign_key_check")).all():
                 raise StoreUnusable(
