@@ -1,7 +1,7 @@
 """From an address to the calendar homes (RFC 6764 §6, RFC 4791 §6.2.1), in the thread of the sign-in.
 
-SRV records are not asked for: every service in use answers under its well-known address or is entered by
-its full one. A password never follows a redirect to a stranger.
+SRV records are asked for last: most services answer under their well-known address or are entered by their
+full one. A password never follows a redirect, or a record, to a stranger.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from plugins.caldav import xml
 from plugins.caldav.hrefs import is_plain
 from plugins.caldav.multistatus import DAV, Member, members, parse
 from plugins.caldav.quirks.other_hosts import may_follow
+from plugins.caldav.service_records import WELL_KNOWN, named_services
 
 MAX_HOPS = 5
 MAX_BYTES = 4 * 1024 * 1024
-WELL_KNOWN = "/.well-known/caldav"
 _HOME = f"{xml.CALENDAR}calendar-home-set"
 _PRINCIPAL = f"{DAV}current-user-principal"
 _ADDRESSES = f"{xml.CALENDAR}calendar-user-address-set"
@@ -54,7 +54,9 @@ def discover(config: Mapping[str, str], address: str, credentials: str) -> Found
 def _entered(address: str) -> str:
     text = address.strip()
     if "://" not in text:
-        text = f"https://{text}"
+        # Of a mail address the domain counts (RFC 6764 §6); the user name has a field of its own.
+        is_mail = "@" in text and "/" not in text
+        text = f"https://{text.rpartition('@')[2] if is_mail else text}"
     if text.startswith(("caldav://", "caldavs://")):
         text = "https://" + text.partition("://")[2]
     target_of(text)
@@ -84,10 +86,13 @@ class _Walk:
         )
 
     def _candidates(self) -> Iterator[str]:
-        if (urlsplit(self._start).path or "/") != "/":
+        has_path = (urlsplit(self._start).path or "/") != "/"
+        if has_path:
             yield self._start
         yield urljoin(self._start, WELL_KNOWN)
         yield urljoin(self._start, "/")
+        if not has_path:
+            yield from named_services(target_of(self._start).host)
 
     def _homes(self, base: str, member: Member) -> tuple[list[str], list[str]]:
         homes, addresses = member.hrefs(_HOME), member.hrefs(_ADDRESSES)

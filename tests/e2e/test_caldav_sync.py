@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -11,10 +12,13 @@ import requests
 from gateway.domain.errors import GatewayError
 from gateway.domain.link_model import AccountState, Direction, LinkState
 from gateway.lab.caldav import person
+from gateway.lab.caldav.world import Dav
+from gateway.lab.core.errors import Refusal
 from gateway.lab.core.faults import Match
-from gateway.services import links
+from gateway.services import links, why
 from gateway.store import accounts as account_store
 from gateway.store import busy
+from gateway.store import calendars as calendar_store
 from gateway.store import links as link_store
 from gateway.store.database import Database
 from gateway.sync.leave import Copies, Leaver
@@ -22,7 +26,7 @@ from tests.bench.stock import stock_radicale
 from tests.contract.ics.ics_server import calendar, file_server
 from tests.contract.ics.ics_server import event as file_event
 from tests.e2e.caldav_world import CalDavWorld, caldav_world
-from tests.e2e.office import SOON, event, series
+from tests.e2e.office import INSTANCE, SOON, event, series
 
 
 @pytest.fixture
@@ -358,3 +362,42 @@ async def test_pain_22_a_zone_that_nobody_knows_is_told_and_never_read_as_utc_ca
     person.change(world.laboratory.dav, remote, name, dtstart=start)
     await world.run(poll=True)
     assert (len(world.here(room)), world.parked(link.id)) == (1, {})
+
+
+async def test_a_series_that_the_server_refuses_is_told_in_its_words_and_goes_out_once_it_is_changed(
+    world: CalDavWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = world.add_resource()
+    account = await world.connect()
+    link = await world.link(room, account)
+    allowed = Dav._check
+
+    def check(self: Dav, calendar: Any, name: str, body: str) -> None:
+        if "COUNT=9" in body:
+            raise Refusal(403, "max-instances", "Too many.")
+        allowed(self, calendar, name, body)
+
+    monkeypatch.setattr(Dav, "_check", check)
+    world.put(room, "s", series("s", weeks=9))
+    world.put(room, "a", event("a"))
+    await world.run()
+    assert len(world.there(link.remote_id)) == 1
+    assert world.status(link.id).state is LinkState.ACTIVE
+    (aside,) = world.parked(link.id).values()
+    told = "it has too many occurrences for it (max-instances)"
+    assert told in aside["reason"]
+    explained = world.db.read(
+        why.explain,
+        world.db.read(calendar_store.get, room.id),
+        "s",
+        project_of=lambda name: world.accounts.provider(name).project,
+        instance_id=INSTANCE,
+        limits=world.limits,
+        public_url=None,
+        now=world.clock(),
+    )
+    (face,) = explained.links
+    assert (told in " ".join(face.sentences), face.is_there) == (True, False)
+    world.put(room, "s", series("s", weeks=5))
+    await world.run()
+    assert (len(world.there(link.remote_id)), world.parked(link.id)) == (2, {})
