@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from gateway.lab.caldav import person
 from gateway.lab.caldav.paths import place_of
+from gateway.lab.core import acts
 from gateway.lab.core.calls import Answer
-from gateway.lab.core.errors import Refusal
 from gateway.lab.core.faults import Kind, Scene
 
 if TYPE_CHECKING:
@@ -101,20 +101,6 @@ def _nothing(_scene: Scene, answer: Answer) -> Answer:
 
 def caldav_kinds(dav: Dav) -> list[Kind]:
     """Return the kinds of this server."""
-
-    def calendar_of(scene: Scene) -> Calendar:
-        place = place_of(scene.call.path)
-        return dav.calendar(place.login, place.segment)
-
-    def edits(scene: Scene) -> None:
-        _try(lambda: person.edit_any(dav, calendar_of(scene), place_of(scene.call.path).name))
-
-    def deletes(scene: Scene) -> None:
-        _try(lambda: person.delete_any(dav, calendar_of(scene), place_of(scene.call.path).name))
-
-    def invites(scene: Scene) -> None:
-        _try(lambda: person.invite_any(dav, calendar_of(scene), place_of(scene.call.path).name))
-
     return [
         Kind(name="dav_html_200", text="200 with a page to sign in", before=_html(200), applies=_here),
         Kind(name="dav_html_207", text="207 with a page to sign in", before=_html(207), applies=_here),
@@ -156,29 +142,22 @@ def caldav_kinds(dav: Dav) -> list[Kind]:
             after=_stranger,
             applies=_is_report,
         ),
-        Kind(
-            name="dav_person_edits",
-            text="a person edits the object right before",
-            before=edits,
-            applies=_is_write,
-        ),
-        Kind(
-            name="dav_person_deletes",
-            text="a person deletes it right before",
-            before=deletes,
-            applies=_is_write,
-        ),
-        Kind(
-            name="dav_person_invites",
-            text="a person invites guests right before",
-            before=invites,
-            applies=_is_write,
-        ),
+        *_people(dav),
     ]
 
 
-def _try(act: Callable[[], object]) -> None:
-    try:
-        act()
-    except (Refusal, KeyError):
-        return
+def _people(dav: Dav) -> list[Kind]:
+    """Return the faults of people who act right before a write."""
+
+    def kind(name: str, text: str, act: Callable[[Dav, Calendar, str], object]) -> Kind:
+        def run(dav: Dav, scene: Scene) -> None:
+            place = place_of(scene.call.path)
+            act(dav, dav.calendar(place.login, place.segment), place.name)
+
+        return Kind(name=name, text=text, before=acts.before(dav, run), applies=_is_write)
+
+    return [
+        kind("dav_person_edits", "a person edits the object right before", person.edit_any),
+        kind("dav_person_deletes", "a person deletes it right before", person.delete_any),
+        kind("dav_person_invites", "a person invites guests right before", person.invite_any),
+    ]

@@ -46,6 +46,10 @@ def _is_list(call: Call) -> bool:
     return call.operation == LIST
 
 
+def _is_later_page(call: Call) -> bool:
+    return _is_list(call) and "pageToken" in call.query
+
+
 def _is_event_write(call: Call) -> bool:
     return call.operation in EVENT_WRITES
 
@@ -88,77 +92,13 @@ def _token_elsewhere(scene: Scene, answer: Answer) -> Answer:
 
 def google_kinds(google: Google) -> list[Kind]:
     """Return the faults of the Calendar API."""
-
-    def bump(scene: Scene) -> None:
-        calendar = google.state.calendars.get(google.resolve(scene.call, scene.call.path_args["calendarId"]))
-        if calendar is not None:
-            person.bump(google, calendar, scene.call.path_args["eventId"])
-
-    def lag(scene: Scene) -> None:
-        name = google.resolve(scene.call, scene.call.path_args["calendarId"])
-        calendar = google.state.calendars.get(name)
-        if calendar is not None:
-            acts.lag(calendar, scene)
-
-    kinds = [
-        Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason), applies=_at_google)
-        for reason in REFUSED
-    ]
-    kinds += [
-        Kind(
-            name="410_sync",
-            text="410 at a sync token",
-            before=_gone,
-            applies=lambda call: (
-                _is_list(call) and "syncToken" in call.query and "pageToken" not in call.query
-            ),
+    return [
+        *(
+            Kind(name=f"403_{reason}", text=f"403 {reason}", before=_refused(reason), applies=_at_google)
+            for reason in REFUSED
         ),
-        Kind(
-            name="410_paging",
-            text="410 in the middle of paging",
-            before=_gone,
-            applies=lambda call: _is_list(call) and "pageToken" in call.query,
-        ),
-        Kind(
-            name="412_spurious",
-            text="the etag moves by itself before a write with If-Match",
-            before=bump,
-            applies=has_etag,
-        ),
-        Kind(name="stale_read", text="lists of the calendar lag `seconds` (2)", before=lag, applies=_is_list),
-        Kind(
-            name="early_notification",
-            text="a message comes `seconds` (2) before the list shows the write",
-            before=lag,
-            applies=_is_event_write,
-        ),
-        Kind(
-            name="page_shift",
-            text="a page ends one item early",
-            before=acts.trick(google, "short"),
-            after=acts.untrick(google),
-            applies=_is_list,
-        ),
-        Kind(
-            name="page_empty",
-            text="an empty page with a next token, if there is more than one page",
-            before=acts.trick(google, "empty"),
-            after=acts.untrick(google),
-            applies=_is_list,
-        ),
-        Kind(
-            name="page_repeat",
-            text="the last item of the page before comes again",
-            before=acts.trick(google, "repeat"),
-            after=acts.untrick(google),
-            applies=lambda call: _is_list(call) and "pageToken" in call.query,
-        ),
-        Kind(
-            name="page_elsewhere",
-            text="the next page's token is the address of `to`, another host",
-            after=_token_elsewhere,
-            applies=_is_list,
-        ),
+        *_moments(google),
+        *_pages(google),
         Kind(
             name="redirect_elsewhere",
             text="307 to the same path at `to`, another host, nothing executed",
@@ -172,4 +112,63 @@ def google_kinds(google: Google) -> list[Kind]:
             applies=lambda call: call.operation == "calendar.events.watch",
         ),
     ]
-    return kinds
+
+
+def _moments(google: Google) -> list[Kind]:
+    """Return the faults of tokens, etags and lists that are not what they were, or not yet what they are."""
+
+    def bump(scene: Scene) -> None:
+        calendar = google.state.calendars.get(google.resolve(scene.call, scene.call.path_args["calendarId"]))
+        if calendar is not None:
+            person.bump(google, calendar, scene.call.path_args["eventId"])
+
+    def lag(scene: Scene) -> None:
+        name = google.resolve(scene.call, scene.call.path_args["calendarId"])
+        calendar = google.state.calendars.get(name)
+        if calendar is not None:
+            acts.lag(calendar, scene)
+
+    return [
+        Kind(
+            name="410_sync",
+            text="410 at a sync token",
+            before=_gone,
+            applies=lambda call: (
+                _is_list(call) and "syncToken" in call.query and "pageToken" not in call.query
+            ),
+        ),
+        Kind(name="410_paging", text="410 in the middle of paging", before=_gone, applies=_is_later_page),
+        Kind(
+            name="412_spurious",
+            text="the etag moves by itself before a write with If-Match",
+            before=bump,
+            applies=has_etag,
+        ),
+        Kind(name="stale_read", text="lists of the calendar lag `seconds` (2)", before=lag, applies=_is_list),
+        Kind(
+            name="early_notification",
+            text="a message comes `seconds` (2) before the list shows the write",
+            before=lag,
+            applies=_is_event_write,
+        ),
+    ]
+
+
+def _pages(google: Google) -> list[Kind]:
+    """Return the faults of lists that come in pages."""
+
+    def page(name: str, trick: str, text: str, applies: Callable[[Call], bool] = _is_list) -> Kind:
+        before, after = acts.trick(google, trick), acts.untrick(google)
+        return Kind(name=name, text=text, before=before, after=after, applies=applies)
+
+    return [
+        page("page_shift", "short", "a page ends one item early"),
+        page("page_empty", "empty", "an empty page with a next token, if there is more than one page"),
+        page("page_repeat", "repeat", "the last item of the page before comes again", _is_later_page),
+        Kind(
+            name="page_elsewhere",
+            text="the next page's token is the address of `to`, another host",
+            after=_token_elsewhere,
+            applies=_is_list,
+        ),
+    ]

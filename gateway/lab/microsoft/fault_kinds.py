@@ -53,10 +53,6 @@ def _later_page(call: Call) -> bool:
     return _paged(call) and bool({"$skip", "$skiptoken"} & set(call.query))
 
 
-def _delta(call: Call) -> bool:
-    return call.operation == DELTA
-
-
 def _refused(status: int, code: str, text: str) -> Callable[[Scene], Answer]:
     def before(scene: Scene) -> Answer:
         answer = scene.door.refuse(scene.call, status=status, reason=code, message=text)
@@ -90,82 +86,15 @@ def calendar_at(microsoft: Microsoft, scene: Scene) -> Calendar:
 
 def graph_kinds(microsoft: Microsoft) -> list[Kind]:
     """Return the faults of Graph."""
-
-    def bump(scene: Scene) -> None:
-        with suppress(Refusal):
-            person.bump(microsoft, series.find(microsoft, scene.call))
-
-    def lag(scene: Scene) -> None:
-        with suppress(Refusal):
-            acts.lag(calendar_at(microsoft, scene), scene)
-
-    def gone(code: str) -> Callable[[Scene], Answer]:
-        def before(scene: Scene) -> Answer:
-            refusal = delta.gone(microsoft, scene.call, code)
-            answer = scene.door.refuse(
-                scene.call, status=refusal.status, reason=refusal.reason, message=refusal.message
-            )
-            answer.headers |= refusal.headers
-            return answer
-
-        return before
-
-    def page(name: str, text: str, applies: Callable[[Call], bool] = _paged) -> Kind:
-        return Kind(
-            name=f"graph_page_{name}",
-            text=text,
-            before=acts.trick(microsoft, name),
-            after=acts.untrick(microsoft),
-            applies=applies,
-        )
-
-    kinds = [
-        Kind(name=name, text=f"{status} {code}", before=_refused(status, code, text), applies=is_graph)
-        for name, (status, code, text) in REFUSED.items()
-    ]
     return [
-        *kinds,
+        *(
+            Kind(name=name, text=f"{status} {code}", before=_refused(status, code, text), applies=is_graph)
+            for name, (status, code, text) in REFUSED.items()
+        ),
         Kind(name="graph_401_claims", text="401 with a claims challenge", before=_claims, applies=is_graph),
-        Kind(
-            name="graph_410_state",
-            text="410 syncStateNotFound at a delta link",
-            before=gone("syncStateNotFound"),
-            applies=lambda call: _delta(call) and "$deltatoken" in call.query,
-        ),
-        Kind(
-            name="graph_410_resync",
-            text="410 resyncRequired at a delta link",
-            before=gone("resyncRequired"),
-            applies=lambda call: _delta(call) and "$deltatoken" in call.query,
-        ),
-        Kind(
-            name="graph_410_paging",
-            text="410 in the middle of a delta's pages",
-            before=gone("syncStateNotFound"),
-            applies=lambda call: _delta(call) and "$skiptoken" in call.query,
-        ),
-        Kind(
-            name="graph_412_spurious",
-            text="the change key moves by itself before a write with If-Match",
-            before=bump,
-            applies=has_etag,
-        ),
-        Kind(
-            name="graph_stale_read",
-            text="reads of the calendar lag `seconds` (2)",
-            before=lag,
-            applies=_paged,
-        ),
-        Kind(
-            name="graph_early_notification",
-            text="a notification comes `seconds` (2) before lists show the write",
-            before=lag,
-            applies=is_write,
-        ),
-        page("short", "a page ends one item early"),
-        page("empty", "an empty page with a next link"),
-        page("repeat", "the last item of the page before comes again", _later_page),
-        page("foreign", "the next link, or the delta link, leads to another host"),
+        *_gone(microsoft),
+        *_moments(microsoft),
+        *_pages(microsoft),
         Kind(
             name="graph_subscription_refused",
             text="a new subscription is refused",
@@ -184,6 +113,78 @@ def graph_kinds(microsoft: Microsoft) -> list[Kind]:
             before=lambda scene: _take_transaction(microsoft, scene),
             applies=lambda call: call.operation == "graph.events.create" and b'"transactionId"' in call.raw,
         ),
+    ]
+
+
+def _gone(microsoft: Microsoft) -> list[Kind]:
+    """Return the faults of delta links that are too old."""
+
+    def gone(name: str, code: str, text: str, parameter: str) -> Kind:
+        def before(scene: Scene) -> Answer:
+            refusal = delta.gone(microsoft, scene.call, code)
+            answer = scene.door.refuse(
+                scene.call, status=refusal.status, reason=refusal.reason, message=refusal.message
+            )
+            answer.headers |= refusal.headers
+            return answer
+
+        def applies(call: Call) -> bool:
+            return call.operation == DELTA and parameter in call.query
+
+        return Kind(name=name, text=text, before=before, applies=applies)
+
+    return [
+        gone("graph_410_state", "syncStateNotFound", "410 syncStateNotFound at a delta link", "$deltatoken"),
+        gone("graph_410_resync", "resyncRequired", "410 resyncRequired at a delta link", "$deltatoken"),
+        gone("graph_410_paging", "syncStateNotFound", "410 in the middle of a delta's pages", "$skiptoken"),
+    ]
+
+
+def _moments(microsoft: Microsoft) -> list[Kind]:
+    """Return the faults of change keys and lists that are not what they were, or not yet what they are."""
+
+    def bump(scene: Scene) -> None:
+        with suppress(Refusal):
+            person.bump(microsoft, series.find(microsoft, scene.call))
+
+    def lag(scene: Scene) -> None:
+        with suppress(Refusal):
+            acts.lag(calendar_at(microsoft, scene), scene)
+
+    return [
+        Kind(
+            name="graph_412_spurious",
+            text="the change key moves by itself before a write with If-Match",
+            before=bump,
+            applies=has_etag,
+        ),
+        Kind(
+            name="graph_stale_read",
+            text="reads of the calendar lag `seconds` (2)",
+            before=lag,
+            applies=_paged,
+        ),
+        Kind(
+            name="graph_early_notification",
+            text="a notification comes `seconds` (2) before lists show the write",
+            before=lag,
+            applies=is_write,
+        ),
+    ]
+
+
+def _pages(microsoft: Microsoft) -> list[Kind]:
+    """Return the faults of answers that come in pages."""
+
+    def page(name: str, text: str, applies: Callable[[Call], bool] = _paged) -> Kind:
+        before, after = acts.trick(microsoft, name), acts.untrick(microsoft)
+        return Kind(name=f"graph_page_{name}", text=text, before=before, after=after, applies=applies)
+
+    return [
+        page("short", "a page ends one item early"),
+        page("empty", "an empty page with a next link"),
+        page("repeat", "the last item of the page before comes again", _later_page),
+        page("foreign", "the next link, or the delta link, leads to another host"),
     ]
 
 
