@@ -121,6 +121,7 @@ LINES: dict[str, tuple[Line, ...]] = {
         Line("15 calendars", "dead properties are kept whole on calendars, for each person"),
         Line("15 objects", "dead properties are kept whole on objects, for each person"),
         Line("17", "DOCTYPE and entities are refused, XML is bounded in size, depth and number"),
+        Line("17 random", "random requests and objects make no error of the server"),
     ),
     "RFC 3744": (
         Line(
