@@ -35,6 +35,7 @@ from gateway.settings import Settings
 from gateway.store import migrate
 from gateway.store.database import Database, sqlite_url
 from tests import forks, postgresql
+from tests.lab_memory import forget_applications
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # a Monday
@@ -55,6 +56,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the developer's own settings out of the tests."""
     for name in [name for name in os.environ if name.startswith("CALGATE_") and name != "CALGATE_CORPUS"]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _forget_applications() -> Iterator[None]:
+    """Let go of laboratories that have served: aiohttp keeps the last applications, ten megabytes each."""
+    yield
+    forget_applications()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests.e2e.office import SOAK, SOON, event, series
 from tests.e2e.provider_world import Fault, ProviderWorld
 from tests.e2e.storm_stage import Stage
 from tests.e2e.storm_verdict import converge
+from tests.lab_memory import forget_applications
 
 UIDS = st.sampled_from(["a", "b", "c", "d"])
 TITLES = st.sampled_from(["Visit", "Interview", "Lunch", "Review"])
@@ -166,6 +167,7 @@ class Storm(RuleBasedStateMachine):
             self.runner.close()
             self.db.close()
             self.directory.cleanup()
+            forget_applications()  # hundreds of them in one test
 
 
 def run_storm(
