@@ -33,7 +33,8 @@ from gateway.services import startup
 from gateway.services.limits import Limits
 from gateway.settings import Settings
 from gateway.store import migrate
-from gateway.store.database import Database, sqlite_url
+from gateway.store.database import Database
+from gateway.store.sqlite import sqlite_url
 from tests import forks, postgresql
 from tests.lab_memory import forget_applications
 

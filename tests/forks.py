@@ -150,7 +150,7 @@ def _load() -> None:
     import typer.main
 
     from gateway.cli.main import app
-    from gateway.store.database import sqlite_driver
+    from gateway.store.sqlite import sqlite_driver
     from gateway.sync.engine import installed_providers
 
     for name in (

@@ -16,9 +16,9 @@ from gateway.domain.errors import StoreError
 from gateway.services import Database, startup
 from gateway.settings import Settings
 from gateway.store import instance, migrate
-from gateway.store.database import sqlite_driver
 from gateway.store.migrate import SchemaState
 from gateway.store.sealed import Sealer, check_canary, has_canary, load_keys
+from gateway.store.sqlite import sqlite_driver
 
 __all__ = ["Finding", "State", "examine"]
 

@@ -3,7 +3,8 @@
 Doors and plug-ins get the database's types from here; they never import the store.
 """
 
-from gateway.store.database import Database, RetryableConflict, Transaction
+from gateway.store.database import Database, Transaction
+from gateway.store.failures import RetryableConflict
 from gateway.store.sealed import Sealer
 from gateway.store.together import Together
 

@@ -13,9 +13,10 @@ from gateway.settings import Settings
 from gateway.store import accounts, calendars, resources
 from gateway.store import instance as store
 from gateway.store import migrate as migrations
-from gateway.store.database import NOT_POSTGRESQL, Database, Transaction, sqlite_url
+from gateway.store.database import NOT_POSTGRESQL, Database, Transaction
 from gateway.store.migrate import SchemaState
 from gateway.store.sealed import Sealer, ensure_canary, ensure_instance_id, has_canary, load_keys
+from gateway.store.sqlite import sqlite_url
 
 _INSTANCE_ID = "instance-id-sha256"
 _SPARE_CONNECTIONS = 4  # chores, sign-in and readiness beside the two pools

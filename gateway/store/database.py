@@ -14,73 +14,27 @@ import asyncio
 import contextvars
 import random
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-from threading import Lock
-from types import ModuleType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
-from gateway.domain.errors import StoreBusy, StoreError, StoreFull, StoreUnusable
+from gateway.domain.errors import StoreBusy, StoreUnusable
+from gateway.store.failures import RetryableConflict, translate
+from gateway.store.sqlite import BUSY_TIMEOUT_S, FairLock, begin_sqlite, configure, sqlite_driver
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _RETRIES = 5
-# 23505: two transactions inserted the same name at once; tried again, the later one sees the row.
-_SERIALIZATION_STATES = frozenset({"40001", "40P01", "23505"})
-_FULL_STATES = frozenset({"53100", "53400"})
-_BUSY_TIMEOUT_S = 10.0
 NOT_POSTGRESQL = (
     "CALGATE_DATABASE_URL must begin with postgresql:// (or be unset for SQLite in CALGATE_DATA)."
 )
-
-
-def sqlite_driver() -> ModuleType:
-    """Return pysqlite3, whose SQLite has no WAL-reset bug, else the standard library's driver."""
-    try:
-        from pysqlite3 import dbapi2
-    except ImportError:  # not packaged for this platform; `doctor` says what that means
-        import sqlite3
-
-        return sqlite3
-    module: ModuleType = dbapi2
-    return module
-
-
-class FairLock:
-    """A mutual exclusion that serves waiting threads in the order of their arrival."""
-
-    def __init__(self) -> None:
-        self._guard = Lock()
-        self._is_held = False
-        self._waiting: deque[Lock] = deque()
-
-    def acquire(self) -> None:
-        """Wait for the turn of this thread."""
-        with self._guard:
-            if not self._is_held:
-                self._is_held = True
-                return
-            turn = Lock()
-            turn.acquire()
-            self._waiting.append(turn)
-        turn.acquire()
-
-    def release(self) -> None:
-        """Hand over to the thread that has waited longest."""
-        with self._guard:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._is_held = False
 
 
 class Transaction:
@@ -339,67 +293,15 @@ class Database:
             pool_timeout=30,
             # The one used last has its pages and statements in memory; in turns each would have all of them.
             pool_use_lifo=True,
-            connect_args={"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False},
+            connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         )
         synchronous = self.synchronous
 
         @event.listens_for(engine, "connect")
         def _pragmas(connection: Any, _record: Any) -> None:  # Any: the driver's own objects
-            connection.isolation_level = None  # the driver must not begin transactions behind our back
-            for pragma in (
-                "journal_mode=WAL",
-                f"synchronous={synchronous}",
-                f"busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}",
-                "foreign_keys=ON",
-                "cache_size=-8192",
-                "temp_store=MEMORY",
-            ):
-                connection.execute(f"PRAGMA {pragma}").close()
+            configure(connection, synchronous)
 
         return engine
-
-
-def begin_sqlite(raw: Any, *, write: bool) -> None:  # Any: the driver's own connection
-    """Begin the transaction that SQLAlchemy believes has begun: the driver begins none by itself.
-
-    Not by an event of the engine: with one of them every statement looks for listeners.
-    """
-    if write:
-        _begin_immediate(raw, sqlite_driver())
-    else:
-        raw.execute("BEGIN").close()
-
-
-def _begin_immediate(raw: Any, driver: ModuleType) -> None:  # Any: the driver's own connection
-    """Take SQLite's write lock as soon as another process gives it back.
-
-    SQLite's own busy handler sleeps up to 100 ms and misses the short gaps between the batches of an
-    import beside the server; here a waiting writer looks every millisecond.
-    """
-    raw.execute("PRAGMA busy_timeout=0").close()
-    try:
-        deadline = time.monotonic() + _BUSY_TIMEOUT_S
-        while time.monotonic() < deadline:
-            try:
-                raw.execute("BEGIN IMMEDIATE").close()
-            except driver.OperationalError as error:
-                if "locked" not in str(error):
-                    break
-                time.sleep(random.uniform(0.0005, 0.0015))  # noqa: S311 - not a secret
-            else:
-                return
-        raw.execute("BEGIN IMMEDIATE").close()  # fails with the reason
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={int(_BUSY_TIMEOUT_S * 1000)}").close()
-
-
-class RetryableConflict(StoreBusy):
-    """Two writes met in the database; nothing was changed. Repeat in a moment."""
-
-
-def sqlite_url(path: Path) -> str:
-    """Return the address of a SQLite file."""
-    return f"sqlite:///{path}"
 
 
 def _normal_url(url: str) -> str:
@@ -414,29 +316,3 @@ def _normal_url(url: str) -> str:
     if not parsed.drivername.startswith(("sqlite", "postgresql")):
         raise StoreUnusable(NOT_POSTGRESQL)
     return parsed.render_as_string(hide_password=False)
-
-
-def translate(error: DBAPIError) -> StoreError | DBAPIError:
-    """Return the error of ours that says what to do, or ``error`` itself where it is a bug."""
-    state = getattr(error.orig, "sqlstate", None)
-    if state is not None:
-        if state in _SERIALIZATION_STATES:
-            return RetryableConflict()
-        if state in _FULL_STATES:
-            return StoreFull()
-    words = str(error.orig).lower()
-    if "disk is full" in words or "disk full" in words or "no space left" in words:
-        return StoreFull()
-    if "disk i/o error" in words and isinstance(error, OperationalError):
-        return StoreFull("The disk refused the write (full or broken); nothing was changed.")
-    if "is locked" in words or "database table is locked" in words:
-        return StoreBusy()
-    if "no such table" in words or "no such column" in words or state in {"42P01", "42703"}:
-        return StoreUnusable("The database has no or old tables; run `calgate migrate`.")
-    if "is not a database" in words or "malformed" in words:
-        return StoreUnusable("The database file is damaged; move it away and restore a backup.")
-    if "readonly database" in words or "unable to open" in words:
-        return StoreUnusable("The database file cannot be opened for writing; check its owner and path.")
-    if error.connection_invalidated or (isinstance(error, OperationalError) and state is None):
-        return StoreUnusable("The database does not answer; check CALGATE_DATABASE_URL and the server.")
-    return error

@@ -18,7 +18,9 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.errors import StoreBusy, StoreFull, StoreUnusable
-from gateway.store.database import Database, Transaction, begin_sqlite, sqlite_driver, translate
+from gateway.store.database import Database, Transaction
+from gateway.store.failures import translate
+from gateway.store.sqlite import begin_sqlite, sqlite_driver
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _ADVISORY_KEY = 0x63616C67617465  # "calgate"

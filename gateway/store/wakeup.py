@@ -12,8 +12,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from gateway.store.database import Database, sqlite_driver
+from gateway.store.database import Database
 from gateway.store.link_statements import ANY_DUE_TEXT
+from gateway.store.sqlite import sqlite_driver
 
 CHANNEL = "calgate_work"
 _COALESCE_S = 0.01

@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from gateway.store.database import Database, sqlite_url
+from gateway.store.database import Database
+from gateway.store.sqlite import sqlite_url
 from tests.e2e.office import SOAK, SOON, event, series
 from tests.e2e.provider_world import Fault, ProviderWorld
 from tests.e2e.storm_stage import Stage

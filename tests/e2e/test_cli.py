@@ -157,7 +157,8 @@ def test_the_unforeseen_is_a_sentence_and_a_log_without_data(cli: Cli, tmp_path:
     """A broken row makes the command fail where nothing is expected to."""
     from sqlalchemy import text
 
-    from gateway.store.database import Database, sqlite_url
+    from gateway.store.database import Database
+    from gateway.store.sqlite import sqlite_url
 
     cli.json("resource", "add", "blue", "--kind", "room")
     db = Database(sqlite_url(cli.data / "calgate.sqlite3"))

@@ -51,7 +51,7 @@ CALENDAR = b"".join(
 def target_db(request: pytest.FixtureRequest, tmp_path: Path, now: datetime) -> Any:
     """A second, empty database: the file made on one must be restored on the other, too."""
     if request.param == "sqlite":
-        from gateway.store.database import sqlite_url
+        from gateway.store.sqlite import sqlite_url
 
         (tmp_path / "target").mkdir()
         address = sqlite_url(tmp_path / "target" / "calgate.sqlite3")

@@ -12,8 +12,9 @@ import pytest
 from gateway.domain.errors import StoreBusy, StoreFull
 from gateway.domain.model import Calendar, ConflictPolicy
 from gateway.services import objects, prepare
-from gateway.store import database as database_module
-from gateway.store.database import Database, Transaction, sqlite_driver
+from gateway.store import sqlite as sqlite_module
+from gateway.store.database import Database, Transaction
+from gateway.store.sqlite import sqlite_driver
 from tests.worlds import ORIGIN, World, at, vevent
 
 
@@ -90,7 +91,7 @@ class TestLockedDatabase:
     def test_a_lock_that_stays_is_said_and_nothing_is_changed(
         self, sqlite_address: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(database_module, "_BUSY_TIMEOUT_S", 0.2)
+        monkeypatch.setattr(sqlite_module, "BUSY_TIMEOUT_S", 0.2)
         db = Database(sqlite_address)
         world = World(db)
         room = world.resource()

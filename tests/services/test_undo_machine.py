@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.link_model import Direction
-from gateway.store.database import Database, sqlite_url
+from gateway.store.database import Database
+from gateway.store.sqlite import sqlite_url
 from tests.services.sync_world import World, event, make
 from tests.services.test_undo import Undoing
 

@@ -10,8 +10,9 @@ from sqlalchemy import insert, select, update
 
 from gateway.domain.link_model import LinkId
 from gateway.store import beginnings, links, mappings, wakeup, watches
-from gateway.store.database import Database, Transaction, sqlite_driver
+from gateway.store.database import Database, Transaction
 from gateway.store.schema_sync import link, remote_calendar
+from gateway.store.sqlite import sqlite_driver
 from tests.services.sync_world import World, make
 from tests.statements import statements
 

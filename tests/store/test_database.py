@@ -9,7 +9,9 @@ import pytest
 
 from gateway.domain.errors import StoreBusy, StoreUnusable
 from gateway.store import instance
-from gateway.store.database import Database, FairLock, RetryableConflict, Transaction, sqlite_driver
+from gateway.store.database import Database, Transaction
+from gateway.store.failures import RetryableConflict
+from gateway.store.sqlite import FairLock, sqlite_driver
 
 
 def test_when_every_connection_is_in_use_it_is_said(db: Database) -> None:

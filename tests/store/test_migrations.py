@@ -15,9 +15,10 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.domain.errors import StoreBusy, StoreUnusable
 from gateway.store import migrate
-from gateway.store.database import Database, sqlite_url
+from gateway.store.database import Database
 from gateway.store.migrate import SchemaState
 from gateway.store.schema_sync import metadata
+from gateway.store.sqlite import sqlite_url
 from tests.conftest import NOW
 
 
