@@ -151,6 +151,14 @@ class Server:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(30)
 
+    def settle(self) -> None:
+        """Wait until what requests write down beside themselves is written down."""
+
+        async def noted() -> None:
+            await asyncio.gather(*self.sign_in._notes)
+
+        asyncio.run_coroutine_threadsafe(noted(), self._loop).result(30)
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
