@@ -21,6 +21,7 @@ from plugins.radicale import zone_references
 from plugins.radicale.names import caldav, text
 from plugins.radicale.problems import Problem
 from plugins.radicale.times import read_window
+from plugins.radicale.zone_references import Wish
 
 _TIMES = frozenset(
     {"DTSTART", "DTEND", "DUE", "DURATION", "RRULE", "RDATE", "EXDATE", "EXRULE", "RECURRENCE-ID"}
@@ -46,7 +47,7 @@ class CalendarData:
     limit_set: Window | None = None
     comp: ET.Element | None = None
     is_jcal: bool = False
-    has_standard_zones: bool = True
+    zones: Wish = Wish.AS_STORED
     written: int = 0
 
     @classmethod
@@ -88,7 +89,7 @@ class CalendarData:
     @property
     def _has_all(self) -> bool:
         is_cut = self.limit_set is not None and self.expand is None
-        return self.comp is None and self.has_standard_zones and not self.is_jcal and not is_cut
+        return self.comp is None and self.zones is Wish.AS_STORED and not self.is_jcal and not is_cut
 
     def element(self, ical: bytes) -> str:
         """Return the calendar-data element for one object, as this person may read it."""
@@ -97,11 +98,10 @@ class CalendarData:
             data = self.expanded(ical, self.expand)
         elif self.limit_set is not None:
             data = self._limited(ical, self.limit_set)
+        data = zone_references.applied(self.zones, data)
         if self.comp is not None:
             tree = read_tree(_Bytes(data))
             data = b"".join(_partial(tree, self.comp))
-        if not self.has_standard_zones:
-            data = zone_references.without_standard(data)
         if self.is_jcal:
             inner = text(to_jcal(data).decode())
             return f'<C:calendar-data content-type="{MEDIA_TYPE}" version="2.0">{inner}</C:calendar-data>'

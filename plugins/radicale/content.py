@@ -42,8 +42,7 @@ def etag_as(etag: str, *, is_jcal: bool) -> str:
 def answer(request: Request, status: int, ical: bytes, component: str, headers: dict[str, str]) -> Answer:
     """Return an answer with a calendar object in the form the client likes; ``headers`` holds its ETag."""
     is_jcal = wants_jcal(request)
-    if not zone_references.are_wanted(request):
-        ical = zone_references.without_standard(ical)
+    ical = zone_references.applied(zone_references.wish(request), ical)
     if "ETag" in headers:
         headers = headers | {"ETag": etag_as(headers["ETag"], is_jcal=is_jcal)}
     if is_jcal:

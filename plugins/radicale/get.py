@@ -87,10 +87,11 @@ def _merge(request: Request, view: View, calendar: Calendar, file: IO[bytes]) ->
     name = escape_text(view.entry.resource.name)
     head = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODID}", "CALSCALE:GREGORIAN"]
     file.write(write([*head, f"X-WR-CALNAME:{name}", f"X-WR-TIMEZONE:{view.entry.resource.zone}"]))
-    leaves_out = None if zone_references.are_wanted(request) else zone_references.is_standard
+    wanted = zone_references.wish(request)
+    leaves_out = zone_references.is_standard if wanted is zone_references.Wish.NONE else None
     merger = Merger(file, leaves_out=leaves_out)
     for ical in _every(request, view, calendar):
-        merger.add(ical)
+        merger.add(zone_references.with_standard(ical) if wanted is zone_references.Wish.ALL else ical)
     file.write(b"END:VCALENDAR\r\n")
 
 

@@ -64,7 +64,7 @@ class Report:
         limit = self.request.handle.limits.max_instances
         zone = zone or zones.of_query(self.root, self.view, self.tx)
         data = CalendarData.of(node, zone=zone, limit=limit)
-        data.has_standard_zones = zone_references.are_wanted(self.request)
+        data.zones = zone_references.wish(self.request)
         return data
 
     def writer(self, data: CalendarData | None) -> Callable[[CalendarObject], str]:

@@ -203,6 +203,7 @@ LINES: dict[str, tuple[Line, ...]] = {
             "it points to a service of zones, and none is run",
         ),
         Line("3.1.3", "CalDAV-Timezones: F leaves out standard zones, in GET and in reports; others stay"),
+        Line("3.1.3 asked", "CalDAV-Timezones: T defines standard zones that an object only names"),
         Line("3.1.4", "objects that name a standard zone without defining it are taken"),
         Line("3.1.5", "calendar-timezone and calendar-timezone-id follow one another; valid-timezone"),
         Line("3.1.6", "timezone-id in calendar-query"),

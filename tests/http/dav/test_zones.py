@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from gateway.domain.ical import parse_object
+from gateway.domain.model import Window
+from gateway.domain.recurrence import expand
 from gateway.services import resources
 from tests.compliance import proves
 from tests.dav_world import make_event
@@ -154,6 +159,45 @@ def zoned(tzid: str, *, is_defined: bool = True, uid: str = "zoned") -> bytes:
     ).encode()
 
 
+@proves("RFC 7809 §3.1.3 asked")
+def test_standard_zones_that_an_object_only_names_are_defined_on_request(world: Any) -> None:
+    bob, path = world.bob, FREE.format("bob")
+    named = zoned("Europe/Paris", is_defined=False, uid="c")
+    odd = named.replace(b"UID:c", b"UID:d\r\nRDATE;TZID=Nope/Nope:20260311T090000").replace(
+        b"DTEND;TZID=Europe/Paris", b'DTEND;TZID="Europe\r\n /Paris"'
+    )
+    early = named.replace(b"UID:c", b"UID:e").replace(b"20260310T", b"19450310T")
+    for name, data in (("c.ics", named), ("d.ics", odd), ("e.ics", early)):
+        assert bob.put(path + name, data).status == 201
+        told = bob("GET", path + name, CalDAV_Timezones="T").body
+        zone = told.partition(b"BEGIN:VTIMEZONE")[2].partition(b"END:VTIMEZONE")[0]
+        assert b"TZID:Europe/Paris\r\n" in zone
+        assert told.count(b"BEGIN:VTIMEZONE") == 1  # Nope/Nope stays as it is
+        assert told.replace(b"BEGIN:VTIMEZONE" + zone + b"END:VTIMEZONE\r\n", b"") == data
+        # What the definition says is what the name means.
+        own = told.replace(b"Europe/Paris", b"X-Paris").replace(b'"Europe\r\n /Paris"', b"X-Paris")
+        window = Window(start=datetime(1940, 1, 1, tzinfo=UTC), end=datetime(2030, 1, 1, tzinfo=UTC))
+        first, second = (
+            [(span.start, span.end) for span in expand(
+                parse_object(ical, max_bytes=9999), zone=ZoneInfo("Asia/Tokyo"), window=window, limit=10
+            ).occurrences]
+            for ical in (data, own)
+        )  # fmt: skip
+        assert first == second
+    assert bob("GET", path + "c.ics", CalDAV_Timezones="T", Accept="application/calendar+json").body.count(
+        b'"vtimezone"'
+    ) == 1  # fmt: skip
+    span = '<C:expand start="20260301T000000Z" end="20260401T000000Z"/>'
+    expanded = bob.report(
+        path, "C:calendar-query",
+        f"<D:prop><C:calendar-data>{span}</C:calendar-data></D:prop>"
+        '<C:filter><C:comp-filter name="VCALENDAR"/></C:filter>',
+        CalDAV_Timezones="T",
+    )  # fmt: skip
+    assert expanded.status == 207
+    assert b"VTIMEZONE" not in expanded.body
+
+
 @proves("RFC 7809 §3.1.3", "RFC 7809 §3.1.4")
 def test_standard_zones_are_left_out_on_request_and_others_stay(sqlite_world: Any) -> None:
     bob, path = sqlite_world.bob, FREE.format("bob")
@@ -167,7 +211,9 @@ def test_standard_zones_are_left_out_on_request_and_others_stay(sqlite_world: An
         assert bob.put(path + name, data).status == 201
     for name, (data, zone) in objects.items():
         assert bob("GET", path + name).body == data
-        assert bob("GET", path + name, CalDAV_Timezones="T").body == data
+        whole = bob("GET", path + name, CalDAV_Timezones="T")
+        assert (whole.body == data) is (name != "c.ics")
+        assert whole.body.count(b"BEGIN:VTIMEZONE") == 1
         by_name = bob("GET", path + name, CalDAV_Timezones="F")
         assert (b"BEGIN:VTIMEZONE" in by_name.body) is (zone == b"Moon/Base")
         assert by_name.body.count(b"TZID=" + zone) == 2
@@ -176,7 +222,7 @@ def test_standard_zones_are_left_out_on_request_and_others_stay(sqlite_world: An
         assert by_name.headers["ETag"] == bob("GET", path + name).headers["ETag"]
         assert "CalDAV-Timezones" in by_name.headers["Vary"]
     props = "<D:prop><C:calendar-data/></D:prop>"
-    for wanted, count in (("T", 2), ("F", 1)):
+    for wanted, count in (("T", 3), ("x", 2), ("F", 1)):
         for reply in (
             bob.report(path, "C:calendar-multiget", props + hrefs, CalDAV_Timezones=wanted),
             bob.report(path, "C:calendar-query", props + '<C:filter><C:comp-filter name="VCALENDAR"/></C:filter>',
