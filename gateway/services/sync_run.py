@@ -134,9 +134,9 @@ def account_of(tx: Transaction, link: Link) -> Account:
 
 
 def note_progress(tx: Transaction, ctx: RunContext, *, done: int, total: int) -> None:
-    """Let people see how far a long run has come."""
+    """Let people see how far a long run has come; ``total`` 0 where nobody knows how much there is."""
     held(tx, ctx)
-    link_store.change_held(tx, ctx.claim, {"done": done, "total": max(done, total)})
+    link_store.change_held(tx, ctx.claim, {"done": done, "total": total})
 
 
 def save(tx: Transaction, ctx: RunContext, values: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from gateway.providers.contract import (
     Upsert,
 )
 from gateway.providers.errors import CalendarMissing, CursorExpired, Forbidden, NotFound
-from gateway.services import availability, sync_pull, sync_run
+from gateway.services import availability, sync_pull, sync_push, sync_run
 from gateway.sync.availability import can_take
 from gateway.sync.availability import take as take_availability
 from gateway.sync.plan import decide
@@ -63,6 +63,9 @@ async def _pull(run: Run, cursor: str | None) -> None:
     seen: set[str] = set()
     removed: list[str] = []
     last: Page | None = None
+    run.examined = run.expected = 0
+    if run.begun.must_compare and run.link.pushes:
+        run.to_send = await run.db.aread(sync_push.work_left, run.ctx, is_full=True)
     pages = run.account.pull(run.calendar_id, cursor=cursor, window=run.ctx.calendar.index, scope=scope)
     async for page in pages:
         seen.update(item.remote_id for item in page.items)
@@ -133,6 +136,8 @@ async def refetch(run: Run, remote_id: str) -> None:
 
 async def _progress(run: Run, examined: int, total: int | None) -> None:
     run.examined += examined
-    run.expected = max(run.expected, total or 0, run.examined)
+    run.expected = max(run.expected, total or 0)
     if run.begun.must_compare:
-        await run.db.awrite(sync_run.note_progress, run.ctx, done=run.examined, total=run.expected)
+        # What waits here is still to come; of a listing without a count nothing else is known.
+        known = max(run.expected, run.examined) + run.to_send if run.expected or run.to_send else 0
+        await run.db.awrite(sync_run.note_progress, run.ctx, done=run.examined, total=known)

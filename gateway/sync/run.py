@@ -35,6 +35,7 @@ class Run:
     Attributes:
         examined: how many objects were looked at, for progress.
         expected: how many there are, as far as is known.
+        to_send: how many objects here are compared after the listing.
         has_taken: something came from the provider in this run, so that there may be something to send.
         unresolved: objects that met a conflict and are planned again.
         cursor: the provider's, where only the end of the run has to store it.
@@ -51,6 +52,7 @@ class Run:
     width: int = 4
     examined: int = 0
     expected: int = 0
+    to_send: int = 0
     has_taken: bool = False
     unresolved: set[str] = field(default_factory=set)
     cursor: str | None = None
