@@ -88,8 +88,17 @@ def build(
     return app
 
 
-async def serve(db: Database, settings: Settings, *, sealer: Sealer, ready: Callable[[str], None]) -> None:
+async def serve(
+    db: Database,
+    settings: Settings,
+    *,
+    sealer: Sealer,
+    ready: Callable[[str], None],
+    hears_lab: bool = False,
+) -> None:
     """Serve until SIGTERM or SIGINT; ``ready`` is told the address once the port is open.
+
+    ``hears_lab``: simulated providers on this machine may tell of changes, without a public address.
 
     Raises:
         GatewayError: the port is taken or the configuration is unsafe.
@@ -97,6 +106,8 @@ async def serve(db: Database, settings: Settings, *, sealer: Sealer, ready: Call
     listener = _listen(settings)
     # The port is known from here on, also where the system chose it: links are built from it.
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    if hears_lab and settings.callback_url is None:
+        settings = settings.model_copy(update={"hooks_url": settings.base_url})
     try:
         app = build(db, settings, sealer=sealer)
     except BaseException:
@@ -170,7 +181,7 @@ def run(settings: Settings, *, demo: bool = False, announce: Callable[[str], Non
                     announce(line)
                 sys.stdout.flush()
 
-            _run_loop(serve(db, settings, sealer=sealer, ready=ready))
+            _run_loop(serve(db, settings, sealer=sealer, ready=ready, hears_lab=lines is not None))
     finally:
         db.close()
 

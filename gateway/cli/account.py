@@ -24,7 +24,9 @@ app = group("account", "Accounts at providers: connect, list, remove.")
 
 _WAIT_S = 600.0
 _POLL_S = 0.5
-_THANKS = b"<!doctype html><title>Calgate</title><p>Connected. You can close this page.</p>"
+_PAGE = "<!doctype html><title>Calgate</title><p>{}</p>"
+_THANKS = "Thank you. The command goes on; you can close this page."
+_DENIED = "Nothing was connected: the access was not granted. You can close this page."
 
 
 @command(app, "connect")
@@ -41,7 +43,9 @@ def connect(
     via_gateway: Annotated[
         bool, typer.Option("--via-gateway", help="The browser comes back to the running server.")
     ] = False,
-    port: Annotated[int, typer.Option(help="Loopback port for the way back; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Loopback port for the way back; 0 takes a free one.")
+    ] = 0,
     hint: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="The account, where it is known.")
     ] = None,
@@ -84,7 +88,10 @@ def connect(
     row = account_row(found, person) | {
         "calendars": [{"id": one["remote_id"], "name": one["name"]} for one in calendars]
     }
-    op.show(row, f"Connected {found.label}; it has {len(calendars)} calendars. Next: calgate link add")
+    told = f"Connected {found.label} ({found.uuid[:8]})"
+    if calendars:
+        told += f"; it shows {len(calendars)} calendar{'s' if len(calendars) > 1 else ''}"
+    op.show(row, f"{told}. Next: calgate link add RESOURCE {found.uuid[:8]}")
 
 
 def uses_of(text: str) -> frozenset[Any]:  # Any: Use, imported late
@@ -178,10 +185,12 @@ async def _loopback(port: int, answers: asyncio.Queue[dict[str, str]]) -> tuple[
         try:
             line = (await asyncio.wait_for(reader.readline(), 10)).decode("latin-1").split(" ")
             address = urlsplit(line[1]) if len(line) > 1 else urlsplit("")
+            answer = dict(parse_qsl(address.query))
             if address.path == "/callback":
-                answers.put_nowait(dict(parse_qsl(address.query)))
+                answers.put_nowait(answer)
+            page = _PAGE.format(_DENIED if "error" in answer else _THANKS).encode()
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n")
-            writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(_THANKS), _THANKS))
+            writer.write(b"Content-Length: %d\r\n\r\n%s" % (len(page), page))
             await writer.drain()
         except (OSError, TimeoutError, ValueError):
             pass  # a port scanner, or a browser that left
@@ -212,6 +221,10 @@ def list_(op: Operator) -> None:
     with op.database() as db:
         rows = db.read(_rows)
     op.table(rows, ("id", "provider", "name", "owner", "state", "reason"), empty="No account is connected.")
+    if not op.is_json:
+        for row in rows:
+            if row["next"] is not None:
+                typer.echo(f"{row['name']} stands still with its links; bring it back with: {row['next']}")
 
 
 def _rows(tx: Transaction) -> list[dict[str, Any]]:

@@ -112,6 +112,9 @@ class Operator:
         self.show(list(rows), lambda: _print_table(rows, columns, empty=empty))
 
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 class BadSettings(Exception):
     """A setting cannot have this value; the message says which and why."""
 
@@ -208,7 +211,8 @@ def _print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
+        is_name = column in {"id", "state"}  # cut in two they are no use to anybody
+        table.add_column(column.replace("_", " "), overflow="fold", no_wrap=is_name)
     for row in rows:
         # Text, not str: names of people and rooms are not markup.
         table.add_row(*(Text(_cell(row.get(column))) for column in columns))
@@ -216,6 +220,8 @@ def _print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], *
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, str) and _UUID.fullmatch(value):
+        return value[:8]  # enough for every command; --json has it whole
     if value is None or value is False:
         return ""
     if value is True:

@@ -60,8 +60,21 @@ def account_row(found: Account, owner: str | None) -> dict[str, Any]:
         "owner": owner,
         "state": found.state.value,
         "reason": found.reason,
+        "next": _next_of(found, owner),
         "connected_at_utc": found.created_at_utc,
     }
+
+
+def _next_of(found: Account, owner: str | None) -> str | None:
+    """Return the command that brings an account back, None where it works."""
+    from gateway.domain.link_model import AccountState
+    from gateway.providers.contract import SignInKind
+
+    if found.state is AccountState.CONNECTED:
+        return None
+    if owner is None or found.kind == SignInKind.APPLICATION.value:
+        return "calgate connection check, or connect it anew with its key file"
+    return f"calgate account connect {found.provider} --person {owner} --accept-terms"
 
 
 def link_row(status: LinkStatus, slug: str) -> dict[str, Any]:
@@ -79,7 +92,7 @@ def link_row(status: LinkStatus, slug: str) -> dict[str, Any]:
         "direction": one.direction.value,
         "role": one.role.value,
         "state": one.state.value,
-        "reason": one.reason or one.error,
+        "reason": status.problem,
         "copies": status.copies,
         "parked": status.parked,
         "behind": status.behind,

@@ -9,6 +9,7 @@ import typer
 
 from gateway.cli.command import ACTOR, Operator, command, group, refuse
 from gateway.cli.engine import link_row, with_engine
+from gateway.domain.link_model import AccountState
 
 if TYPE_CHECKING:
     from gateway.domain.link_model import Link, LinkId
@@ -184,6 +185,8 @@ def wait_for(op: Operator, db: Database, link_id: LinkId) -> None:
                 one.synced_at_utc is not None and not one.is_full and not status.behind
             ):
                 return
+            if status.account is not None and status.account.state is not AccountState.CONNECTED:
+                raise refuse(f"{status.problem} `calgate account list` says how.")
             if one.error:
                 bar.update(task, description=f"{one.state.value}: {one.error}")
             time.sleep(0.3)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gateway.cli.command import ACTOR, Operator, command, refuse
+from gateway.cli.engine import with_engine
 from gateway.cli.link import given_settings
+from gateway.cli.link_settings import effect_on, preview_told
+
+if TYPE_CHECKING:
+    from gateway.domain.link_model import LinkId, LinkPolicy
+    from gateway.services.link_settings import Effect
+    from gateway.sync.engine import Engine
 
 _COLUMNS = ("setting", "value", "from")
 
@@ -32,7 +40,10 @@ def defaults(
         bool, typer.Option("--existing", help="Also bring the copies that are there to it.")
     ] = False,
     preview: Annotated[
-        bool, typer.Option("--preview", help="Only say how many links and copies that concerns.")
+        bool,
+        typer.Option(
+            "--preview", help="Only say how many links that concerns, and what becomes of their copies."
+        ),
     ] = False,
 ) -> None:
     """Show or change the settings that links inherit: Calgate's own, all resources', the resource's."""
@@ -57,10 +68,21 @@ def defaults(
             actor=ACTOR,
             now=op.now,
         )
-    verb = "would change" if preview else "change"
-    rest = (
-        f"their {touched.copies} copies are brought to it."
-        if existing
-        else f"their {touched.copies} copies stay as they are."
-    )
-    op.show({"links": touched.links, "copies": touched.copies}, f"{touched.links} links {verb}; {rest}")
+        if preview:
+            effect = with_engine(op, db, lambda engine: _effect(op, engine, touched.policies))
+            told = f"{touched.links} links would change. {preview_told(effect, to_existing=False)}"
+            op.show({"links": touched.links} | effect.as_json(), told)
+            return
+    rest = "are brought to it." if existing else "stay as they are."
+    text = f"{touched.links} links change; their {touched.copies} copies {rest}"
+    op.show({"links": touched.links, "copies": touched.copies}, text)
+
+
+async def _effect(op: Operator, engine: Engine, policies: Mapping[LinkId, LinkPolicy]) -> Effect:
+    """Return what new settings of several links would do to all of their copies."""
+    from gateway.services.link_settings import Effect
+
+    total = Effect(copies=0, change=0, create=0, remove=0, refused=0)
+    for link_id, policy in policies.items():
+        total += await effect_on(op, engine, link_id, policy)
+    return total

@@ -12,7 +12,7 @@ from gateway.cli.engine import with_engine
 from gateway.cli.link import LinkName, given_settings
 
 if TYPE_CHECKING:
-    from gateway.domain.link_model import LinkPolicy
+    from gateway.domain.link_model import LinkId, LinkPolicy
     from gateway.services.link_settings import Effect
     from gateway.sync.engine import Engine
 
@@ -55,9 +55,9 @@ def set_(
         found = db.read(links.find, link)
         if preview:
             policy = db.read(link_defaults.policy_with, found, given, unset=unset or ())
-            effect = with_engine(op, db, lambda engine: _effect(op, engine, found.id, policy))
+            effect = with_engine(op, db, lambda engine: effect_on(op, engine, found.id, policy))
             shown = effect.as_json() | {"apply_to": Reach.EXISTING.value if to_existing else apply_to.value}
-            op.show(shown, _told(effect, to_existing=to_existing))
+            op.show(shown, preview_told(effect, to_existing=to_existing))
             return
         changed, copies = db.write(
             links.change, found.id, given, unset=unset or (), to_existing=to_existing, actor=ACTOR, now=op.now
@@ -70,13 +70,13 @@ def set_(
     op.show({"id": changed.uuid, "settings": changed.policy.as_json(), "copies": copies}, f"Changed. {told}")
 
 
-async def _effect(op: Operator, engine: Engine, link_id: int, policy: LinkPolicy) -> Effect:
-    from gateway.domain.link_model import LinkId
+async def effect_on(op: Operator, engine: Engine, link_id: LinkId, policy: LinkPolicy) -> Effect:
+    """Return what settings would do to the copies of one link."""
     from gateway.sync.preview import preview_settings
 
     return await preview_settings(
         engine.accounts,
-        LinkId(link_id),
+        link_id,
         policy,
         instance_id=engine.worker.instance_id,
         limits=op.limits(),
@@ -84,13 +84,13 @@ async def _effect(op: Operator, engine: Engine, link_id: int, policy: LinkPolicy
     )
 
 
-def _told(effect: Effect, *, to_existing: bool) -> str:
+def preview_told(effect: Effect, *, to_existing: bool) -> str:
+    """Say what settings would do, in a sentence for people."""
     touched = f"{effect.change} change, {effect.create} are made, {effect.remove} go"
     if effect.refused:
         touched += f", {effect.refused} would not be taken by the provider"
     if to_existing:
         return f"Of {effect.copies} copies: {touched}."
     return (
-        f"All {effect.copies} copies stay as they are until their object changes;"
-        f" with --apply-to existing: {touched}."
+        f"All {effect.copies} copies stay as they are until their object changes; with --existing: {touched}."
     )

@@ -41,7 +41,6 @@ class AccountState(enum.StrEnum):
     CONNECTED = "connected"
     RECONNECT = "reconnect"  # the person must sign in again
     FORBIDDEN = "forbidden"  # the scopes do not suffice
-    MISCONFIGURED = "misconfigured"  # the operator must act
 
 
 class LinkState(enum.StrEnum):

@@ -7,12 +7,12 @@ changes, in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from gateway.domain.errors import InvalidInput
-from gateway.domain.link_model import Link, LinkPolicy
+from gateway.domain.link_model import Link, LinkId, LinkPolicy
 from gateway.domain.model import Calendar, CalendarId
 from gateway.services import link_settings
 from gateway.store import audit, link_defaults
@@ -35,10 +35,15 @@ class Inherited:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Touched:
-    """What a change of defaults reaches: links whose settings become others, and their copies."""
+    """What a change of defaults reaches: links whose settings become others, and their copies.
+
+    Attributes:
+        policies: what each of these links would have or has now; no part of what is compared.
+    """
 
     links: int
     copies: int
+    policies: Mapping[LinkId, LinkPolicy] = field(default_factory=dict, compare=False)
 
 
 def normal(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,7 +156,9 @@ def change(
         if (policy := policy_of(tx, one.calendar_id, own)) != one.policy
     ]
     touched = Touched(
-        links=len(changed), copies=sum(mapping_store.count(tx, one.id) for one, _, _ in changed)
+        links=len(changed),
+        copies=sum(mapping_store.count(tx, one.id) for one, _, _ in changed),
+        policies={one.id: policy for one, _, policy in changed},
     )
     if is_preview:
         link_defaults.save(tx, calendar_id, before, now=now)

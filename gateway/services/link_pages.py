@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from gateway.domain.errors import InvalidInput, NotFound
 from gateway.domain.ical import parse_object
 from gateway.domain.ical_reader import text_of
-from gateway.domain.link_model import Account, Direction, Link, LinkState
+from gateway.domain.link_model import Account, AccountState, Direction, Link, LinkState
 from gateway.domain.model import (
     Calendar,
     CalendarObject,
@@ -23,6 +23,7 @@ from gateway.domain.recurrence import expand
 from gateway.providers.contract import marker_of
 from gateway.services import access
 from gateway.services.access import HomeEntry
+from gateway.services.links import problem_of
 from gateway.services.plan_summary import summary
 from gateway.store import accounts as account_store
 from gateway.store import calendars as calendar_store
@@ -57,6 +58,7 @@ class Progress:
     copies: int
     parked: int
     sentence: str
+    problem: str | None
     plan: str | None = None  # uuid of one that the person herself may apply
     summary: str | None = None
 
@@ -130,12 +132,16 @@ def progress(tx: Transaction, account: Account, link_uuid: str) -> Progress:
         raise NotFound("There is no such link.")
     link = found[0]
     plan = sync_log.newest_plan(tx, link.id, state="open") if may_apply(link) else None
+    sentence = _WAITS if plan is not None else _SENTENCES[link.state]
+    if account.state is not AccountState.CONNECTED:
+        sentence = "Nothing is copied until the account is connected again; what changes meanwhile is kept."
     return Progress(
         link=link,
         resource=calendar_store.get(tx, link.calendar_id).resource,
         copies=mapping_store.count(tx, link.id),
         parked=sync_log.count_parked(tx, link.id),
-        sentence=_WAITS if plan is not None else _SENTENCES[link.state],
+        sentence=sentence,
+        problem=None if plan is not None else problem_of(link, account),
         plan=plan["uuid"] if plan is not None else None,
         summary=summary(plan["items"]) if plan is not None else None,
     )

@@ -40,6 +40,11 @@ class Effect:
     remove: int
     refused: int
 
+    def __add__(self, other: Effect) -> Effect:
+        """Return what both do together, to copies of different links."""
+        mine = {each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)}
+        return Effect(**mine)
+
     def as_json(self) -> dict[str, int]:
         """Return it as commands show it."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
@@ -77,6 +82,8 @@ def link_of(tx: Transaction, link_id: LinkId) -> Link:
 def effect(tx: Transaction, ctx: RunContext, *, before: LinkPolicy) -> Effect:
     """Return what the policy of ``ctx`` would do to the copies if it were applied to existing ones."""
     counts: dict[Sending, int] = {}
+    if not ctx.link.pushes:
+        return Effect(copies=0, change=0, create=0, remove=0, refused=0)
     is_dressed_anew = any(getattr(before, name) != getattr(ctx.link.policy, name) for name in _DRESS)
     after = ""
     while page := _page(tx, ctx, after):

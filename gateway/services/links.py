@@ -13,6 +13,7 @@ from gateway.domain.differences import eyes_of as eyes_of_level
 from gateway.domain.errors import AlreadyExists, Forbidden, InvalidInput, NotFound
 from gateway.domain.link_model import (
     Account,
+    AccountState,
     Direction,
     Link,
     LinkId,
@@ -41,6 +42,18 @@ class LinkStatus:
     copies: int
     parked: int
     behind: int
+
+    @property
+    def problem(self) -> str | None:
+        """Return why the link stands still or waits, None where it goes on: its account first."""
+        return problem_of(self.link, self.account)
+
+
+def problem_of(link: Link, account: Account | None) -> str | None:
+    """Return why a link stands still or waits; see ``LinkStatus.problem``."""
+    if account is not None and account.state is not AccountState.CONNECTED:
+        return f"The account stands still ({account.state.value}): {account.reason or 'connect it again.'}"
+    return link.reason or link.error
 
 
 def add(

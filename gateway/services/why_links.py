@@ -34,7 +34,6 @@ _STATES = {
 _ACCOUNTS = {
     AccountState.RECONNECT: "The account must sign in again; what waits is kept.",
     AccountState.FORBIDDEN: "The account's permissions do not suffice any more; connect it again.",
-    AccountState.MISCONFIGURED: "The provider refuses this installation; the operator must act.",
 }
 _REASONS = {
     "changed-there": "Somebody has changed the copy there, and it was reported",

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from gateway.domain.errors import GatewayError, NotFound
-from gateway.domain.link_model import Account, Direction
+from gateway.domain.link_model import Account, AccountState, Direction
 from gateway.domain.model import Principal
 from gateway.http.deps import Deps
 from gateway.http.engine_slot import EngineSlot
@@ -174,7 +174,8 @@ class _Pages:
             resource=shown.resource,
             copies=shown.copies,
             parked=shown.parked,
-            problem=shown.link.error or shown.link.reason,
+            problem=shown.problem,
+            is_connected=account.state is AccountState.CONNECTED,
             sentence=shown.sentence,
             plan=shown.plan,
             summary=shown.summary,
