@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections import defaultdict
@@ -52,6 +53,16 @@ class Coverage:
                 self.fields[f"{type_name}.{name}"] += 1
 
 
+def findings(validator: jsonschema_rs.Draft202012Validator, type_name: str, value: Any) -> list[str]:
+    """Return what contradicts a type, at most five findings, each with its place."""
+    if validator.is_valid(value):
+        return []
+    return [
+        f"{'/'.join(map(str, error.instance_path)) or type_name}: {error.message[:200]}"
+        for error in itertools.islice(validator.iter_errors(value), 5)
+    ]
+
+
 class Description:
     """An official description: finds the method of a path and validates parameters, bodies and answers."""
 
@@ -95,14 +106,7 @@ class Description:
             schema = {"$ref": f"#/$defs/{type_name}", "$defs": self.types}
             validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
             self._validators[type_name] = validator
-        if validator.is_valid(value):
-            return []
-        found = []
-        for error in validator.iter_errors(value):
-            found.append(f"{'/'.join(map(str, error.instance_path)) or type_name}: {error.message[:200]}")
-            if len(found) == 5:
-                break
-        return found
+        return findings(validator, type_name, value)
 
     def query_errors(self, operation: Operation, query: dict[str, list[str]]) -> list[tuple[str, str]]:
         """Return (parameter, finding) for unknown, repeated, missing or ill-typed query parameters."""

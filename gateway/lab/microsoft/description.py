@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import jsonschema_rs
 
-from gateway.lab.core.schemas import SCHEMAS, Coverage
+from gateway.lab.core.schemas import SCHEMAS, Coverage, findings
 
 FILE = "graph-calendar.openapi.json"
 _REFERENCE = "#/components/schemas/"
@@ -147,14 +147,7 @@ class GraphDescription:
             schema = {"$ref": _REFERENCE + type_name, "components": self._components}
             validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
             self._validators[type_name] = validator
-        if validator.is_valid(value):
-            return []
-        found = []
-        for error in validator.iter_errors(value):
-            found.append(f"{'/'.join(map(str, error.instance_path)) or type_name}: {error.message[:200]}")
-            if len(found) == 5:
-                break
-        return found
+        return findings(validator, type_name, value)
 
     def query_errors(self, operation: GraphOperation, query: dict[str, list[str]]) -> list[tuple[str, str]]:
         """Return (parameter, finding) for unknown, repeated or missing query parameters."""
