@@ -330,12 +330,10 @@ async def test_pain_33_a_server_that_asks_for_patience_gets_it_and_everything_ar
     for number in range(20):
         world.put(room, f"e{number}", event(f"e{number}", days=number % 5))
     for _ in range(5):
-        before = world.laboratory.lab.journal.number
         await world.run()
-        if len(world.there(link.remote_id)) < 20:
-            # Nobody comes back before the time that was named.
+        if form == "long" and len(world.there(link.remote_id)) < 20:
+            # Nobody comes back before the two minutes that were named.
             asked = world.laboratory.lab.journal.number
-            assert asked > before
             await world.run()
             assert world.laboratory.lab.journal.number == asked
         with world.db.transaction(write=True) as tx:

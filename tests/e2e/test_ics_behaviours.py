@@ -167,16 +167,20 @@ async def test_pain_2_30_and_33_trouble_that_passes_changes_nothing_and_blames_n
     (taken,) = await feed.read(event("one", f"{SOON:%Y%m%dT%H%M%SZ}", f"{SOON:%Y%m%d}T235900Z"))
     asked, good = len(feed.server.asked), feed.server.body
     feed.server.status, feed.server.body = status, b"no"
+    feed.server.headers = {"Retry-After": "600"}
     await feed.world.run(poll=True)
-    assert (feed.taken(), len(feed.server.asked)) == ([taken], asked + 1)
+    assert feed.taken() == [taken]
+    assert len(feed.server.asked) > asked
     assert told in feed.reason
     (account,) = feed.world.db.read(account_store.listing)
     assert account.state is AccountState.CONNECTED
     assert feed.world.status(feed.link.id).state is LinkState.ACTIVE
-    # Whoever is asked to wait waits, whatever wants to run meanwhile.
-    await feed.world.run()
-    assert len(feed.server.asked) == asked + 1
-    feed.server.status, feed.server.body = 200, good
+    if status in {429, 503}:
+        # Whoever is asked to wait waits, whatever wants to run meanwhile.
+        asked = len(feed.server.asked)
+        await feed.world.run()
+        assert len(feed.server.asked) == asked
+    feed.server.status, feed.server.body, feed.server.headers = 200, good, {}
     feed.wake()
     await feed.world.run(poll=True)
     assert (feed.taken(), feed.reason) == ([taken], "None")
