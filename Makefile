@@ -13,6 +13,8 @@ WHAT ?= tests
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Compiled once, not anew by each of the many programs that the tests start.
+test soak bench: export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help run test lint format soak bench docs system-deps clean
 
