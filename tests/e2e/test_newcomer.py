@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +20,23 @@ import pytest
 from tests.conftest import ROOT, Cli
 from tests.servers import Server
 
-OWN_FILE = b"""BEGIN:VCALENDAR\r
+# Next week, whenever the tests run: a page shows the weeks around today.
+_DAY = f"{datetime.now(UTC) + timedelta(days=7):%Y%m%d}"
+OWN_FILE = f"""BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:-//Somebody//Elsewhere//EN\r
 METHOD:PUBLISH\r
 BEGIN:VEVENT\r
 UID:team-meeting@example.org\r
 DTSTAMP:20260101T000000Z\r
-DTSTART;TZID=W. Europe Standard Time:20261201T100000\r
-DTEND;TZID=W. Europe Standard Time:20261201T110000\r
+DTSTART;TZID=W. Europe Standard Time:{_DAY}T100000\r
+DTEND;TZID=W. Europe Standard Time:{_DAY}T110000\r
 RRULE:FREQ=WEEKLY;COUNT=6\r
 SUMMARY:Team meeting\r
 DESCRIPTION:Bring the numbers.\r
 END:VEVENT\r
 END:VCALENDAR\r
-"""
+""".encode()
 
 
 def fetch(url: str) -> tuple[int, dict[str, str], bytes]:
