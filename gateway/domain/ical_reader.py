@@ -9,7 +9,7 @@ clocks that keep their TZID parameter (``timezone`` resolves them per object), a
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
@@ -23,6 +23,7 @@ from icalendar.parser.property import unescape_backslash
 from icalendar.prop import TypesFactory, vRecur
 
 from gateway.domain.errors import InvalidCalendarData
+from gateway.domain.known_timezones import KnownTimezones, Line
 
 MAX_DEPTH = 6
 MAX_COMPONENTS = 20_000
@@ -61,6 +62,7 @@ _DATE_IN_UTC = re.compile(r"(?<![0-9T])([0-9]{8})Z")
 _FORM = re.compile(r"\d{8}(?:T\d{6}Z?)?(?:/(?:[+-]?P[0-9DHMSTW]+|\d{8}T\d{6}Z?))?", re.ASCII)
 _FACTORY = ComponentFactory()
 _TYPES = TypesFactory.instance()
+_ZONES = KnownTimezones()
 
 
 def decode(data: bytes) -> str:
@@ -162,33 +164,27 @@ class _Reader(ComponentIcalParser):
 
     def __init__(self, text: str) -> None:
         super().__init__([], _FACTORY, _TYPES)
-        self._text = text
-        self._line_number = 0
+        self._lines = unfolded(text)
+        self._put_back: deque[Line] = deque()
+        self._line: Line = (0, "")
+        self._components_begun = 0
+        self._zone: tuple[Line, ...] = ()  # the lines of the VTIMEZONE that is being read
 
     def parse(self) -> list[Component]:
         self._stack: list[Component] = []
         self._components: list[Component] = []
-        opened: list[int] = []
-        components = properties = 0
-        for number, line in unfolded(self._text):
-            self._line_number = number
+        properties = 0
+        for entry in iter(self._next, None):
+            self._line = entry
+            number, line = entry
             try:
                 name, params, raw = split_line(line)
             except ValueError:
                 raise InvalidCalendarData("this is not a content line (NAME:value)", line=number) from None
             if name == "BEGIN":
-                components += 1
-                if len(opened) >= MAX_DEPTH:
-                    raise InvalidCalendarData(f"components are nested deeper than {MAX_DEPTH}", line=number)
-                if components > MAX_COMPONENTS:
-                    raise InvalidCalendarData(f"there are more than {MAX_COMPONENTS} components", line=number)
-                if not opened and raw.strip().upper() != "VCALENDAR":
-                    raise InvalidCalendarData("it must begin with BEGIN:VCALENDAR", line=number)
-                opened.append(number)
                 self._begin(raw.strip().upper())
             elif name == "END":
                 self._end(raw.strip().upper())
-                opened.pop()
             else:
                 properties += 1
                 if properties > MAX_PROPERTIES:
@@ -196,10 +192,30 @@ class _Reader(ComponentIcalParser):
                 self._property(name, params, raw, line)
         if self._stack:
             name = str(self._stack[-1].name)[:40]
-            raise InvalidCalendarData(f"BEGIN:{name} has no END", line=opened[-1])
+            raise InvalidCalendarData(f"BEGIN:{name} has no END", line=self._stack[-1].__dict__["line"])
         return self._components
 
+    @property
+    def _line_number(self) -> int:
+        return self._line[0]
+
+    def _next(self) -> Line | None:
+        return self._put_back.popleft() if self._put_back else next(self._lines, None)
+
     def _begin(self, name: str) -> None:
+        if len(self._stack) == 1 and name == "VTIMEZONE" and self._is_known_zone():
+            return
+        self._components_begun += 1
+        if len(self._stack) >= MAX_DEPTH:
+            raise InvalidCalendarData(
+                f"components are nested deeper than {MAX_DEPTH}", line=self._line_number
+            )
+        if self._components_begun > MAX_COMPONENTS:
+            raise InvalidCalendarData(
+                f"there are more than {MAX_COMPONENTS} components", line=self._line_number
+            )
+        if not self._stack and name != "VCALENDAR":
+            raise InvalidCalendarData("it must begin with BEGIN:VCALENDAR", line=self._line_number)
         if not re.fullmatch(r"[A-Z0-9-]+", name):
             raise InvalidCalendarData("BEGIN needs a component name", line=self._line_number)
         known = _FACTORY.get(name)
@@ -210,12 +226,27 @@ class _Reader(ComponentIcalParser):
             component.__dict__["name"] = name
         self._stack.append(component)
 
+    def _is_known_zone(self) -> bool:
+        """Take a VTIMEZONE as it was read before; return False where these lines are new."""
+        block = _ZONES.block(self._line, iter(self._next, None))
+        known = _ZONES.find(block)
+        if known is None:
+            self._zone = block
+            self._put_back.extend(block[1:])
+            return False
+        self._components_begun += 1 + len(known.subcomponents)
+        self._stack[-1].subcomponents.append(known)
+        return True
+
     def _end(self, name: str) -> None:
         if not self._stack or self._stack[-1].name != name:
             expected = f"END:{self._stack[-1].name}"[:40] if self._stack else "BEGIN"
             raise InvalidCalendarData(f"END does not match; {expected} was expected", line=self._line_number)
         component = self._stack.pop()
         (self._stack[-1].subcomponents if self._stack else self._components).append(component)
+        # Only where the block is the whole component: it may hold another one inside.
+        if len(self._stack) == 1 and self._zone and self._line == self._zone[-1]:
+            _ZONES.keep(self._zone, component)
 
     def _property(self, name: str, params: Parameters | None, raw: str, line: str) -> None:
         if not self._stack:

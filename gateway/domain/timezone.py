@@ -1,7 +1,7 @@
 """TZIDs to time zones; ``vtimezone`` is the way back.
 
-Nothing here remembers a VTIMEZONE: the only cache is of IANA and Windows names, whose meaning nobody can
-change. An unknown TZID is None, and the caller reports it; it is never UTC (behaviours.md 22).
+Nothing here remembers what a VTIMEZONE means: the only cache is of IANA and Windows names, whose meaning
+nobody can change. An unknown TZID is None, and the caller reports it; it is never UTC (behaviours.md 22).
 """
 
 from __future__ import annotations
