@@ -128,5 +128,6 @@ def _context(
         instance_id=instance_id,
         limits=limits,
         public_url=public_url,
+        may_be_parked=begun.signs.has_parked,
         cause=cause,
     )

@@ -51,6 +51,8 @@ class RunContext:
         window: what the copies cover in this run.
         instance_id: seed of every key.
         run_id: for the log; 0 until the run is worth a row.
+        planned_at: when it first had something to send.
+        may_be_parked: objects of this link lay aside when the run began.
         cause: why it runs.
         counts: what it did.
     """
@@ -66,6 +68,8 @@ class RunContext:
     limits: Limits
     public_url: str | None = None
     run_id: int = 0
+    planned_at: datetime | None = None
+    may_be_parked: bool = True
     cause: str = "change"
     counts: dict[str, int] = field(default_factory=dict)
     _markers: dict[str, str] | None = None

@@ -17,7 +17,6 @@ from gateway.domain.sync_model import LocalView
 from gateway.providers.contract import Delete, Put, Removed, Upsert
 from gateway.services.sync_context import (
     RunContext,
-    begin_run,
     held,
     park_here,
     views,
@@ -177,7 +176,8 @@ def _jobs(
     tx: Transaction, ctx: RunContext, uids: Sequence[str], *, now: datetime, settle: bool = False
 ) -> tuple[Job, ...]:
     found, known = views(tx, ctx, uids)
-    parked = sync_log.parked(tx, ctx.link.id, sync_log.HERE) if found else {}
+    has_parked = found and (ctx.may_be_parked or ctx.counts.get("parked"))
+    parked = sync_log.parked(tx, ctx.link.id, sync_log.HERE) if has_parked else {}
     jobs: list[Job] = []
     intents: dict[str, dict[str, Any]] = {}
     for uid in dict.fromkeys(uids):
@@ -199,8 +199,8 @@ def _jobs(
             sync_log.unpark(tx, ctx.link.id, sync_log.HERE, [uid])
     mapping_store.add_many(tx, ctx.link.id, {uid: row for uid, row in intents.items() if uid not in known})
     mapping_store.save_many(tx, ctx.link.id, {uid: row for uid, row in intents.items() if uid in known})
-    if jobs:
-        begin_run(tx, ctx, now=now)
+    if jobs and ctx.planned_at is None:
+        ctx.planned_at = now
     return tuple(jobs)
 
 

@@ -12,7 +12,7 @@ from gateway.domain.fingerprint import is_same_but_stamp
 from gateway.providers.contract import Delete, Upsert
 from gateway.services import sync_run
 from gateway.services.sync_begin import Start
-from gateway.services.sync_context import RunContext, content_hash, held, log_line
+from gateway.services.sync_context import LeaseLost, RunContext, begin_run, content_hash, held, log_line
 from gateway.services.sync_push import Done, Job, ticket
 from gateway.store import links as link_store
 from gateway.store import mappings as mapping_store
@@ -37,6 +37,55 @@ def record(
     # The change of the link's own row is the fence: it holds the row until the transaction ends.
     if not values or not link_store.change_held(tx, ctx.claim, values):
         held(tx, ctx)
+    lines = _apply(tx, ctx, done, now)
+    if ctx.planned_at is not None:
+        begin_run(tx, ctx, now=ctx.planned_at)
+    _append(tx, ctx, lines)
+    return mapping_store.has_dirty(tx, ctx.link.id)
+
+
+def record_and_finish(
+    tx: Transaction,
+    ctx: RunContext,
+    done: Sequence[Done],
+    *,
+    values: Dict[str, Any],
+    begun: Start,
+    next_pull_ms: int,
+    now: datetime,
+    more: Dict[str, Any],
+) -> None:
+    """Record the last results of a run and end it; where something must be sent again, the next is due now.
+
+    Raises:
+        LeaseLost: as ``record``.
+    """
+    ctx.remember(tx)
+    # As in ``record``: giving the link back is the fence, nobody else has it before the commit.
+    if not sync_run.give_back_done(
+        tx, ctx, begun=begun, next_pull_ms=next_pull_ms, now=now, more={**values, **more}
+    ):
+        raise LeaseLost
+    lines = _apply(tx, ctx, done, now)
+    if ctx.planned_at is not None and not ctx.run_id:
+        ctx.run_id = sync_log.note_run(
+            tx,
+            ctx.link.id,
+            cause=ctx.cause,
+            started_at=ctx.planned_at,
+            outcome="ok",
+            counts=ctx.counts,
+            now=now,
+        )
+    elif ctx.run_id:
+        sync_log.end_run(tx, ctx.run_id, outcome="ok", counts=ctx.counts, now=now)
+    _append(tx, ctx, lines)
+    if mapping_store.has_dirty(tx, ctx.link.id):
+        link_store.change(tx, ctx.link.id, {})
+
+
+def _apply(tx: Transaction, ctx: RunContext, done: Sequence[Done], now: datetime) -> list[dict[str, Any]]:
+    """Store what became of the jobs; return the lines for the log."""
     lines: list[dict[str, Any]] = []
     copies: dict[str, dict[str, Any]] = {}
     for one in done:
@@ -55,30 +104,11 @@ def record(
                 copies[uid] = _copy(one.job, one.answer, now)
             lines.append(_written(tx, ctx, one, copies.get(uid), now))
     _map(tx, ctx, done, copies)
-    sync_log.append(tx, lines)
-    return mapping_store.has_dirty(tx, ctx.link.id)
+    return lines
 
 
-def record_and_finish(
-    tx: Transaction,
-    ctx: RunContext,
-    done: Sequence[Done],
-    *,
-    values: Dict[str, Any],
-    begun: Start,
-    next_pull_ms: int,
-    now: datetime,
-    more: Dict[str, Any],
-) -> bool:
-    """Record the last results of a run and end it; False: something must be sent again, it goes on.
-
-    Raises:
-        LeaseLost: as ``record``.
-    """
-    if record(tx, ctx, done, now=now, values=values):
-        return False
-    sync_run.finish(tx, ctx, begun=begun, next_pull_ms=next_pull_ms, now=now, more=more)
-    return True
+def _append(tx: Transaction, ctx: RunContext, lines: Sequence[dict[str, Any]]) -> None:
+    sync_log.append(tx, [line | {"run_id": ctx.run_id or None} for line in lines])
 
 
 def _copy(job: Job, answer: Upsert, now: datetime) -> dict[str, Any]:

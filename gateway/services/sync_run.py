@@ -156,7 +156,23 @@ def finish(
     more: Mapping[str, Any] | None = None,
 ) -> bool:
     """End a run that went well, with ``more`` columns of its link; False where the lease was lost."""
-    values: dict[str, Any] = dict(more or {}) | {
+    if ctx.run_id:
+        sync_log.end_run(tx, ctx.run_id, outcome=outcome, counts=ctx.counts, now=now)
+    return give_back_done(tx, ctx, begun=begun, next_pull_ms=next_pull_ms, now=now, more=more or {})
+
+
+def give_back_done(
+    tx: Transaction,
+    ctx: RunContext,
+    *,
+    begun: Start,
+    next_pull_ms: int,
+    now: datetime,
+    more: Mapping[str, Any],
+) -> bool:
+    """Give back the link of a run that went well, with ``more`` of its columns; False: the lease was lost."""
+    values: dict[str, Any] = {
+        **more,
         "fails": 0,
         "error": None,
         "reason": None,
@@ -167,8 +183,6 @@ def finish(
         values["state"] = LinkState.ACTIVE.value
     if begun.approved is not None:
         sync_log.decide_plan(tx, begun.approved["id"], state="applied", actor="worker", now=now)
-    if ctx.run_id:
-        sync_log.end_run(tx, ctx.run_id, outcome=outcome, counts=ctx.counts, now=now)
     return link_store.finish(tx, ctx.claim, next_ms=next_pull_ms, values=values)
 
 

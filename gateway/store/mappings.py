@@ -25,6 +25,7 @@ _HAS_DIRTY = Hot(
 _UPDATE = update(mapping).where(
     mapping.c.link_id == bindparam("b_link_id"), mapping.c.uid == bindparam("b_uid")
 )
+_UPDATE_BY_COLUMNS: dict[tuple[str, ...], Hot] = {}
 _INSERT = insert(mapping)
 _DEFAULTS: Dict[str, object] = {
     "memo": b"",
@@ -126,14 +127,17 @@ def count(tx: Transaction, link_id: LinkId) -> int:
 def save(tx: Transaction, link_id: LinkId, uid: str, values: Dict[str, Any]) -> None:
     """Insert or change one mapping; a base equal to what was sent is stored once."""
     values = _lean(values)
-    changed = tx.execute(_UPDATE, {**values, "b_link_id": link_id, "b_uid": uid})
-    if not changed.rowcount:
+    if not _update_of(values).count(tx, **values, b_link_id=link_id, b_uid=uid):
         tx.execute(_INSERT, {**_DEFAULTS, **values} | {"link_id": link_id, "uid": uid})
 
 
 def save_many(tx: Transaction, link_id: LinkId, rows: Dict[str, Dict[str, Any]]) -> None:
     """Change mappings by UID, each in the same columns; see ``save``."""
     if not rows:
+        return
+    if len(rows) == 1:
+        ((uid, values),) = rows.items()
+        save(tx, link_id, uid, values)
         return
     parts = [{**_lean(values), "b_link_id": link_id, "b_uid": uid} for uid, values in rows.items()]
     if tx.execute(_UPDATE, parts).rowcount != len(parts):
@@ -148,6 +152,15 @@ def add_many(tx: Transaction, link_id: LinkId, rows: Dict[str, Dict[str, Any]]) 
             {**_DEFAULTS, **_lean(values)} | {"link_id": link_id, "uid": uid} for uid, values in rows.items()
         ]
         tx.execute(_INSERT, parts)
+
+
+def _update_of(columns: Iterable[str]) -> Hot:
+    """Return the change of these columns of one mapping; a handful of sets of them exists in the code."""
+    key = tuple(columns)
+    if key not in _UPDATE_BY_COLUMNS:
+        given = {name: bindparam(name, type_=mapping.c[name].type) for name in key}
+        _UPDATE_BY_COLUMNS[key] = Hot(_UPDATE.values(**given))
+    return _UPDATE_BY_COLUMNS[key]
 
 
 def _lean(values: Dict[str, Any]) -> dict[str, Any]:

@@ -22,8 +22,15 @@ UNDOABLE = (
     "create", "update", "delete", "take-new", "take-change", "take-delete", "revive", "put-back", "take-back",
 )  # fmt: skip
 _BEGIN_RUN = Hot(insert(sync_run).returning(sync_run.c.id), ("link_id", "cause", "started_at_utc", "counts"))
+_NOTE_RUN = Hot(
+    insert(sync_run).returning(sync_run.c.id),
+    ("link_id", "cause", "started_at_utc", "ended_at_utc", "outcome", "counts"),
+)
 _END_RUN = update(sync_run).where(sync_run.c.id == bindparam("b_id"))
 _APPEND = insert(link_log)
+_LINE = [column.name for column in link_log.c if column.name != "id"]
+_COLUMNS = dict.fromkeys(_LINE).keys()
+_APPEND_ONE = Hot(_APPEND, _LINE)
 _PARKED = select(parked_object).where(parked_object.c.link_id == bindparam("link_id"))
 _PARKED_ON = _PARKED.where(parked_object.c.side == bindparam("side"))
 _NEWEST_PLAN = (
@@ -36,6 +43,29 @@ _NEWEST_PLAN = (
 def begin_run(tx: Transaction, link_id: LinkId, *, cause: str, now: datetime) -> int:
     """Note that a run began; return its id."""
     ((run_id,),) = _BEGIN_RUN.rows(tx, link_id=link_id, cause=cause, started_at_utc=now, counts={})
+    return int(run_id)
+
+
+def note_run(
+    tx: Transaction,
+    link_id: LinkId,
+    *,
+    cause: str,
+    started_at: datetime,
+    outcome: str,
+    counts: Mapping[str, int],
+    now: datetime,
+) -> int:
+    """Note a whole run at its end; return its id."""
+    ((run_id,),) = _NOTE_RUN.rows(
+        tx,
+        link_id=link_id,
+        cause=cause,
+        started_at_utc=started_at,
+        ended_at_utc=now,
+        outcome=outcome[:32],
+        counts=dict(counts),
+    )
     return int(run_id)
 
 
@@ -53,7 +83,9 @@ def runs(tx: Transaction, link_id: LinkId, *, limit: int = 20) -> list[dict[str,
 
 def append(tx: Transaction, lines: Sequence[Mapping[str, Any]]) -> None:
     """Write log lines."""
-    if lines:
+    if len(lines) == 1 and lines[0].keys() == _COLUMNS:
+        _APPEND_ONE.run(tx, **lines[0])
+    elif lines:
         tx.execute(_APPEND, [dict(line) for line in lines])
 
 

@@ -54,7 +54,9 @@ async def push(run: Run, *, is_full: bool) -> None:
         values |= sync_run.window_values(run.ctx)
         await run.db.awrite(sync_run.save, run.ctx, values | {"compared_at_utc": run.clock()})
     else:
-        has_dirty = await _all(run, Step.CHANGES, run.link.pushed_seq, may_wait=not run.begun.must_pull)
+        # Where something waits to be sent again, this run sends it: the end of the run must not come before.
+        may_wait = not run.begun.must_pull and not run.begun.signs.has_dirty
+        has_dirty = await _all(run, Step.CHANGES, run.link.pushed_seq, may_wait=may_wait)
     await again(run, has_dirty=has_dirty)
 
 

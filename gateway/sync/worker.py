@@ -34,7 +34,7 @@ from gateway.services.sync_run import Claim
 from gateway.sync import watch
 from gateway.sync.accounts import Accounts
 from gateway.sync.pull import pull
-from gateway.sync.push import again, push
+from gateway.sync.push import push
 from gateway.sync.retry import Verdict, verdict
 from gateway.sync.run import GuardStopped, Run
 from gateway.sync.wakeup import Wakeups
@@ -301,7 +301,7 @@ class Worker:
         if run.cursor is not None:
             more["cursor"] = run.cursor
         if run.unrecorded is not None:
-            has_ended = await self._together.write(
+            await self._together.write(
                 run.link.id,
                 sync_record.record_and_finish,
                 run.ctx,
@@ -312,11 +312,8 @@ class Worker:
                 now=self.clock(),
                 more=more,
             )
-            if has_ended:
-                self._done(run)
-                return
-            self._claims[run.link.id] = run.ctx.claim
-            await again(run, has_dirty=True)
+            self._done(run)
+            return
         is_ours = await self._together.write(
             run.link.id,
             sync_run.finish,
