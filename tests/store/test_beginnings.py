@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
+from unittest import mock
 
 import pytest
+from sqlalchemy import event as events
 from sqlalchemy import insert, select, update
 
 from gateway.domain.link_model import LinkId
-from gateway.store import beginnings, links, mappings, wakeup, watches
+from gateway.services import sync_run
+from gateway.store import beginnings, links, mappings, sync_log, wakeup, watches
 from gateway.store.database import Database, Transaction
 from gateway.store.schema_sync import link, remote_calendar
 from gateway.store.sqlite import sqlite_driver
-from tests.services.sync_world import World, make
+from tests.services.sync_world import World, event, make
 from tests.statements import statements
 
 
@@ -99,6 +103,50 @@ def test_an_idle_poll_costs_one_statement_of_its_own(world: World) -> None:
     # Whether something is due and since when (2), claiming, three readings; then one end for each.
     assert more - few == 2
     assert few <= 12
+
+
+def test_a_change_of_one_object_costs_few_statements_and_all_of_them_run_on_the_driver(world: World) -> None:
+    world.put("a")
+    world.run()
+    world.put("a", event("a", "Other"))
+    through_sqlalchemy: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        through_sqlalchemy.append(statement)
+
+    events.listen(world.db.engine, "before_cursor_execute", note)
+    try:
+        with statements(world.db) as found:
+            asyncio.run(world.arun())
+    finally:
+        events.remove(world.db.engine, "before_cursor_execute", note)
+    assert [kind for kind, _ in world.server.writes] == ["create", "update"]
+    # Claiming and what follows it (1 + 1 + 3 + 2, and 2 once nothing is left), the plan (4), its record (5).
+    assert len(found) <= 18, [text.split()[:4] for text, _ in found]
+    assert through_sqlalchemy == []
+    (_, newest) = sorted(world.db.read(sync_log.runs, world.link_id), key=lambda one: one["id"])
+    assert (newest["outcome"], newest["counts"]) == ("ok", {"update": 1})
+    assert newest["ended_at_utc"] is not None
+
+
+def test_what_is_marked_while_its_run_ends_is_sent_by_the_next(world: World) -> None:
+    for uid in "ab":
+        world.put(uid)
+    world.run()
+    world.put("a", event("a", "Other"))
+    give_back, marked = sync_run.give_back_done, []
+
+    def mark_first(tx: Transaction, *given: Any, **named: Any) -> bool:
+        if not marked:
+            marked.append("b")
+            mappings.save(tx, world.link_id, "b", {"is_dirty": True, "sent_hash": ""})
+        return give_back(tx, *given, **named)
+
+    with mock.patch.object(sync_run, "give_back_done", mark_first):
+        world.run()
+    assert marked == ["b"]
+    assert not any(one.is_dirty for one in world.mappings())
+    assert [kind for kind, _ in world.server.writes] == ["create", "create", "update", "update"]
 
 
 @pytest.mark.parametrize(
