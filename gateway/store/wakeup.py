@@ -95,8 +95,9 @@ class CrossProcess:
                     connection.execute(f"LISTEN {CHANNEL}")
                     self._heard()  # what came while nobody listened
                     while not self._stop.is_set():
-                        for _ in connection.notifies(timeout=0.5, stop_after=1):
+                        if list(connection.notifies(timeout=0.5, stop_after=1)):
                             self._heard()
+                            self._stop.wait(_COALESCE_S)  # what comes meanwhile is one with the next
             except Exception:  # noqa: BLE001 - the database may be away; polling goes on underneath
                 self._stop.wait(_RETRY_S)
 

@@ -42,5 +42,6 @@ class Wakeups:
         self._others.tell()
 
     def _from_thread(self) -> None:
-        if not self._loop.is_closed():
+        # Still set, it was not heard yet: whoever hears it looks into the database after this.
+        if not self._event.is_set() and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._event.set)

@@ -17,6 +17,7 @@ from gateway.store import beginnings, links, mappings, sync_log, wakeup, watches
 from gateway.store.database import Database, Transaction
 from gateway.store.schema_sync import link, remote_calendar
 from gateway.store.sqlite import sqlite_driver
+from gateway.sync.wakeup import Wakeups
 from tests.services.sync_world import World, event, make
 from tests.statements import statements
 
@@ -184,3 +185,19 @@ def test_only_a_commit_that_made_work_wakes_the_worker(sqlite_db: Database) -> N
         assert heard == [1]
     finally:
         connection.close()
+
+
+async def test_a_wake_up_that_nobody_has_heard_yet_is_not_told_again(sqlite_db: Database) -> None:
+    wakeups = Wakeups(sqlite_db)
+    told: list[Any] = []
+    with mock.patch.object(wakeups, "_loop") as loop:
+        loop.is_closed.return_value = False
+        loop.call_soon_threadsafe.side_effect = told.append
+        wakeups._from_thread()
+        assert len(told) == 1
+        wakeups.signal()
+        wakeups._from_thread()
+        assert len(told) == 1
+        await wakeups.wait()
+        wakeups._from_thread()
+        assert len(told) == 2
