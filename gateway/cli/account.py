@@ -81,6 +81,7 @@ def connect(
                 known = engine.accounts.provider(provider)
                 if account_fields.asks_for_fields(known):
                     return await account_fields.connect(engine, known, owner, uses_of(use), given, os.environ)
+                account_fields.refuse_unasked(known, given)
                 return await _by_consent(op, engine, provider, owner, uses_of(use), via_gateway, port, hint)
 
             found = with_engine(op, db, begin)

@@ -25,6 +25,13 @@ def asks_for_fields(provider: Provider) -> bool:
     return SignInKind.USER not in provider.sign_in.kinds and SignInKind.PASSWORD in provider.sign_in.kinds
 
 
+def refuse_unasked(provider: Provider, given: Mapping[str, str | None]) -> None:
+    """Refuse options that a provider with a consent page has no use for."""
+    unknown = sorted(name for name, value in given.items() if value)
+    if unknown:
+        raise refuse(f"{provider.label} has a consent page and no --{unknown[0]}; leave it out.")
+
+
 async def connect(
     engine: Engine,
     provider: Provider,

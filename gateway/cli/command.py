@@ -112,6 +112,7 @@ class Operator:
         self.show(list(rows), lambda: _print_table(rows, columns, empty=empty))
 
 
+_TOO_LARGE = 2**31
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -152,6 +153,7 @@ def command(
             flags = {"data": data, "database_url": database_url}
             operator = Operator(flags=flags, is_json=as_json)
             try:
+                _refuse_huge(arguments)
                 function(operator, **arguments)
             except BadSettings as error:
                 raise typer.Exit(
@@ -167,6 +169,17 @@ def command(
         return function
 
     return register
+
+
+def _refuse_huge(arguments: Mapping[str, Any]) -> None:
+    """Refuse numbers that no database holds.
+
+    Raises:
+        GatewayError: the sentence names the argument.
+    """
+    for name, value in arguments.items():
+        if isinstance(value, int) and abs(value) >= _TOO_LARGE:
+            raise refuse(f"{name.replace('_', '-')} cannot be that large a number.")
 
 
 def report(message: str, *, code: str, is_json: bool, exit_code: int = REFUSED) -> int:

@@ -106,14 +106,15 @@ def sync(
         elif wait:
             wait_for(op, db, found.id)
         shown = db.read(row_of, found.id)
-    op.show(shown, f"Link {found.uuid[:8]}: {shown['state']}, {shown['copies']} copies.")
+    told = f"Link {found.uuid[:8]}: {shown['state']}, {shown['copies']} copies."
+    op.show(shown, f"{told} {shown['reason']}" if shown["reason"] else told)
 
 
 @command(app, "log")
 def log(
     op: Operator,
     link: LinkName,
-    limit: Annotated[int, typer.Option(help="Lines.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Lines.")] = 50,
     uid: Annotated[str | None, typer.Option(help="Only of this object.")] = None,
 ) -> None:
     """Show what the link wrote, with the cause of each write."""

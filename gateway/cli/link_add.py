@@ -59,6 +59,7 @@ def add(
         if calendar is not None or direction is not Direction.PUSH:
             raise refuse("--combined makes its own calendar and only pushes; leave the other option out.")
         given.setdefault("title", COMBINED_TITLE)
+    links.checked(direction, role, given)
     with op.database() as db:
         here = db.read(links.calendar_of, resource)
         found = db.read(accounts.find, account)

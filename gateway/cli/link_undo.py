@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def runs(
     op: Operator,
     link: LinkName,
-    limit: Annotated[int, typer.Option(help="Lines.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="Lines.")] = 20,
 ) -> None:
     """List the runs of a link that had something to do, the newest first."""
     from gateway.services import links

@@ -143,7 +143,7 @@ def withdraw(tx: Transaction, prefix: str, *, actor: str, now: datetime) -> Invi
     """
     rows = store.by_uuid(tx, prefix) if prefix else []
     if len(rows) != 1:
-        raise NotFound("There is no one such invitation; `calgate account invitations` lists them.")
+        raise NotFound("There is no such invitation; `calgate account invitations` lists them.")
     found = _from_row(tx, rows[0])
     store.change(tx, found.id, {"state": "withdrawn", "session_ends_at_utc": None})
     _audit(tx, found, "account.invitation-withdrawn", actor, now)

@@ -77,10 +77,7 @@ def add(
         InvalidInput: direction and role do not fit, or a setting is wrong.
         Forbidden: the account may not write there.
     """
-    role = role or (Role.CONFLICT if direction is Direction.PULL else Role.TARGET)
-    if (direction is Direction.PULL) != (role is Role.CONFLICT):
-        raise InvalidInput("A link of direction pull has the role conflict, all others target or both.")
-    own = link_defaults.normal(settings or {})
+    role, own = checked(direction, role, settings)
     policy = link_defaults.policy_of(tx, calendar.id, own)
     known = {row["id"]: row for row in account_store.calendars(tx, account.id)}
     remote = known.get(remote_calendar_id)
@@ -121,6 +118,20 @@ def add(
     )
     tx.hint_work()
     return made
+
+
+def checked(
+    direction: Direction, role: Role | None, settings: Mapping[str, Any] | None
+) -> tuple[Role, dict[str, Any]]:
+    """Return role and settings of a link to be made; asked before anything is made at the provider.
+
+    Raises:
+        InvalidInput: direction and role do not fit, or a setting is wrong.
+    """
+    role = role or (Role.CONFLICT if direction is Direction.PULL else Role.TARGET)
+    if (direction is Direction.PULL) != (role is Role.CONFLICT):
+        raise InvalidInput("A link of direction pull has the role conflict, all others target or both.")
+    return role, link_defaults.normal(settings or {})
 
 
 def _refuse_shared(
