@@ -34,20 +34,9 @@ async def lab() -> AsyncIterator[LabClient]:
 
 async def run(cli: Cli, *arguments: str) -> Any:
     """Run a command beside the laboratory of this process; return what it printed as JSON."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "gateway",
-        *arguments,
-        "--json",
-        cwd=ROOT,
-        env=cli.variables(),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 60)
-    assert process.returncode == 0, err.decode()
-    return json.loads(out)
+    ran = await asyncio.to_thread(cli, *arguments, "--json")
+    assert ran.code == 0, ran.stderr
+    return ran.json
 
 
 async def connect(cli: Cli, lab: LabClient, *more: str) -> Any:
