@@ -125,10 +125,11 @@ class Push:
                 # The answer is an earlier attempt's event, which a person has moved to another calendar.
                 continue
             if is_doubtful:
+                # Reads lag behind writes, so what was not found before may be there; the older one stays.
                 found = await self._ours(write)
-                if found is None:
-                    # Reads lag behind writes, so what was not found may be there.
+                if found is None or found.event["id"] != here["id"]:
                     await self._delete_event(str(here["id"]), None)
+                if found is None:
                     raise Unavailable("Microsoft does not show yet what was written.", maybe_applied=True)
                 return await self._overwrite(flat, write, found)
             return await self._created(flat, write, here, marker)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from gateway.lab.microsoft import person
 from gateway.providers.contract import CalendarLook
 from gateway.providers.errors import BadAnswer, Unavailable
 from gateway.providers.samples import SERIES, SINGLE, edited
+from plugins.graph.push import Push
 from tests.contract.graph.graph_lab import signed_in
 from tests.contract.graph.test_graph_faults import alive
 from tests.contract.lab.graph_client import ADA
@@ -62,6 +64,27 @@ async def test_pain_3_a_create_whose_answer_was_lost_and_whose_object_changed_st
         laboratory.lab.settings.list_lag_s = 0.0
         made = await put(signed.account, calendar, edited(text), is_repeat=True)
         assert list((await everything(signed.account, calendar))[0]) == [made.remote_id]
+        assert alive(laboratory, calendar) == 1
+
+
+async def test_pain_3_reads_that_catch_up_in_the_middle_of_a_create_leave_one_event_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The older event was shown by then and the one just made was not: it stayed as a copy."""
+    async with make_lab(providers=frozenset({"microsoft"})) as laboratory, signed_in(laboratory) as signed:
+        calendar = (await signed.account.create_calendar(CalendarLook(name="Room"))).id
+        text = ical(*LATER)
+        await put(signed.account, calendar, text)
+        laboratory.lab.clock.advance(100.0)
+        laboratory.lab.settings.list_lag_s = 150.0
+        in_place = Push._in_place
+
+        async def catches_up(*more: Any) -> Any:
+            laboratory.lab.settings.list_lag_s = 50.0
+            return await in_place(*more)
+
+        monkeypatch.setattr(Push, "_in_place", catches_up)
+        await put(signed.account, calendar, edited(text), is_repeat=True)
         assert alive(laboratory, calendar) == 1
 
 
