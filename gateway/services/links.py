@@ -279,7 +279,7 @@ def resume(tx: Transaction, link_id: LinkId, *, actor: str, now: datetime) -> No
 
 def request_sync(tx: Transaction, link_id: LinkId, *, is_full: bool) -> None:
     """Make a link due now, and ask the provider; ``is_full`` compares everything."""
-    values: dict[str, Any] = {"pull_at": 0, "not_before": 0}
+    values: dict[str, Any] = {"pull_at": link_store.clock_ms(tx), "not_before": 0}
     if is_full:
         values |= {"is_full": True}
     link_store.change(tx, link_id, values)

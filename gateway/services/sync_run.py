@@ -183,7 +183,9 @@ def give_back_done(
         values["state"] = LinkState.ACTIVE.value
     if begun.approved is not None:
         sync_log.decide_plan(tx, begun.approved["id"], state="applied", actor="worker", now=now)
-    return link_store.finish(tx, ctx.claim, next_ms=next_pull_ms, values=values)
+    return link_store.finish(
+        tx, ctx.claim, next_ms=next_pull_ms, values=values, pull_at_ms=ctx.link.pull_at_ms
+    )
 
 
 def fail(

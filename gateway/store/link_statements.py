@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from sqlalchemy import (
     BigInteger,
     BindParameter,
+    ColumnElement,
     bindparam,
     case,
     literal_column,
@@ -110,7 +111,12 @@ def finish(tx: Transaction, columns: Iterable[str]) -> Hot:
     """Return the giving back of a link with these columns; it returns ``wake`` where the lease was held."""
     key = (tx.is_postgresql, tuple(columns))
     if key not in _FINISH_BY_COLUMNS:
-        _FINISH_BY_COLUMNS[key] = Hot(_GIVEN_BACK[tx.is_postgresql].values(**_given(key[1])))
+        given: dict[str, ColumnElement[object]] = dict(_given(key[1]))
+        if "pull_at" in given:
+            # Asked for while the run was under way: what the run has read may be older than that.
+            is_asked = link.c.pull_at != bindparam("b_pull_at", type_=BigInteger)
+            given["pull_at"] = case((is_asked, link.c.pull_at), else_=given["pull_at"])
+        _FINISH_BY_COLUMNS[key] = Hot(_GIVEN_BACK[tx.is_postgresql].values(**given))
     return _FINISH_BY_COLUMNS[key]
 
 

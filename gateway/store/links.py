@@ -96,10 +96,22 @@ def renew(tx: Transaction, held: Claim, *, lease_ms: int) -> bool:
     return bool(changed.rowcount)
 
 
-def finish(tx: Transaction, held: Claim, *, next_ms: int | None, values: Mapping[str, Any]) -> bool:
-    """Give a link back; due now where it was woken meanwhile, else at ``next_ms``. False: it was lost."""
+def finish(
+    tx: Transaction,
+    held: Claim,
+    *,
+    next_ms: int | None,
+    values: Mapping[str, Any],
+    pull_at_ms: int | None = None,
+) -> bool:
+    """Give a link back; due now where it was woken meanwhile, else at ``next_ms``. False: it was lost.
+
+    ``pull_at_ms`` is what ``pull_at`` was when the run began: a new one is stored only where nobody has asked
+    for another pull since.
+    """
+    seen = {"b_pull_at": pull_at_ms} if "pull_at" in values else {}
     row = statements.finish(tx, values).one(
-        tx, **values, b_id=held.link_id, b_token=held.token, b_wake=held.wake, b_next_ms=next_ms
+        tx, **values, **seen, b_id=held.link_id, b_token=held.token, b_wake=held.wake, b_next_ms=next_ms
     )
     if row is None:
         return False

@@ -98,10 +98,11 @@ def heard(
     else:
         values = {"heard_at_utc": now} | ({"renew_at_utc": now} if must_renew else {})
         tx.execute(update(watch).where(watch.c.link_id == row.link_id).values(**values))
+    now_ms = clock_ms(tx)  # a new value each time, which the run that is under way does not know
     tx.execute(
         update(link)
         .where(link.c.id == row.link_id)
-        .values(pull_at=0, due_at=clock_ms(tx), wake=link.c.wake + 1)
+        .values(pull_at=now_ms, due_at=now_ms, wake=link.c.wake + 1)
     )
     tx.hint_work()
     return True

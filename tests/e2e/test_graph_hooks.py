@@ -17,6 +17,7 @@ from gateway.domain.link_model import Direction, Link
 from gateway.domain.model import Calendar
 from gateway.http.webhooks import door
 from gateway.providers.contract import Handshake, Notification
+from gateway.store import links as link_store
 from gateway.store import watches
 from gateway.store.database import Database
 from gateway.store.schema_sync import link as link_table
@@ -40,7 +41,8 @@ class Watched:
         """Return whether the link wants to pull without being asked to, once all messages have arrived."""
         await self.world.lab.idle()
         query = select(link_table.c.pull_at).where(link_table.c.id == self.link.id)
-        return bool(self.world.db.read(lambda tx: tx.execute(query).scalar_one()) == 0)
+        with self.world.db.transaction(write=False) as tx:
+            return bool(tx.execute(query).scalar_one() <= link_store.clock_ms(tx))
 
     async def settle(self) -> None:
         await self.world.lab.idle()
