@@ -198,6 +198,10 @@ def _read(name: str, value: Any) -> Any:  # Any: JSON in, the field's type out
         names = value.split(",") if isinstance(value, str) else list(value)
         names = [str(each).strip() for each in names if str(each).strip()]
         if name == "kinds":
+            if not names:
+                raise InvalidInput(
+                    "kinds cannot be empty: no copy would be left; `calgate link pause` stops a link."
+                )
             return tuple(_choice(name, ObjectKind, each) for each in names)
         if unknown := sorted(set(names) - set(FIELD_NAMES)):
             raise InvalidInput(f"fields cannot hold {unknown[0]!r}; known are {', '.join(FIELD_NAMES)}.")

@@ -145,6 +145,18 @@ def save(tx: Transaction, ctx: RunContext, values: Mapping[str, Any]) -> None:
     link_store.change_held(tx, ctx.claim, values)
 
 
+def compared(tx: Transaction, ctx: RunContext, values: Mapping[str, Any], *, now: datetime) -> None:
+    """Record that everything was compared, with more columns of the link, under the lease.
+
+    It is compared once more where the settings changed meanwhile: what was looked at before was judged by the
+    old ones.
+    """
+    held(tx, ctx)
+    found = link_store.get(tx, ctx.link.id)
+    is_stale = found is not None and found.policy != ctx.link.policy
+    link_store.change_held(tx, ctx.claim, {**values, "is_full": is_stale, "compared_at_utc": now})
+
+
 def finish(
     tx: Transaction,
     ctx: RunContext,

@@ -50,9 +50,8 @@ async def push(run: Run, *, is_full: bool) -> None:
     if is_full:
         run.expected = run.examined + await run.db.aread(sync_push.work_left, run.ctx, is_full=True)
         has_dirty = await _compare(run)
-        values = {"pushed_seq": max(seq, run.link.pushed_seq), "is_full": False}
-        values |= sync_run.window_values(run.ctx)
-        await run.db.awrite(sync_run.save, run.ctx, values | {"compared_at_utc": run.clock()})
+        values = {"pushed_seq": max(seq, run.link.pushed_seq)} | sync_run.window_values(run.ctx)
+        await run.db.awrite(sync_run.compared, run.ctx, values, now=run.clock())
     else:
         # Where something waits to be sent again, this run sends it: the end of the run must not come before.
         may_wait = not run.begun.must_pull and not run.begun.signs.has_dirty
@@ -75,9 +74,9 @@ async def again(run: Run, *, has_dirty: bool) -> None:
 
 
 async def _nothing_to_send(run: Run) -> None:
-    values = {"pushed_seq": run.ctx.calendar.seq, "is_full": False, "compared_at_utc": run.clock()}
     if run.begun.must_compare or run.link.pushed_seq != run.ctx.calendar.seq:
-        await run.db.awrite(sync_run.save, run.ctx, values)
+        values = {"pushed_seq": run.ctx.calendar.seq}
+        await run.db.awrite(sync_run.compared, run.ctx, values, now=run.clock())
 
 
 async def _guard(run: Run, *, is_full: bool) -> None:

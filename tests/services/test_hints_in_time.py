@@ -1,4 +1,4 @@
-"""A hint that comes while a link is being run is not lost: what the run had read is older than it."""
+"""What comes while a link is being run is not lost: what the run has read is older than it."""
 
 from __future__ import annotations
 
@@ -56,3 +56,30 @@ def test_a_run_that_nobody_interrupts_is_followed_by_the_next_poll(db: Database)
     world.put("b")
     world.run()
     assert world.server.calls == calls + 1  # the create alone
+
+
+def test_settings_that_widen_while_everything_is_compared_reach_what_was_looked_at_before(
+    db: Database,
+) -> None:
+    """The end of the compare said "compared", and a block before its place got no copy for days."""
+    world = make(db, kinds="booking")
+    world.put("a", event("a", "Block", "20260310T090000Z", "X-CALGATE-KIND:BLOCK"))
+    world.put("b")
+
+    def while_sending() -> None:
+        if world.server.calls == 1:  # the create of b, in the first compare
+            db.write(
+                links.change,
+                world.link_id,
+                {"kinds": "booking,block"},
+                to_existing=True,
+                actor="test",
+                now=NOW,
+            )
+
+    world.server.on_call = while_sending
+    world.run()
+    assert {one.uid for one in world.mappings()} == {"a", "b"}
+    calls = world.server.calls
+    world.run()
+    assert world.server.calls == calls

@@ -67,6 +67,7 @@ class TestPolicy:
             ("color", "red"),
             ("fields", "location,secret"),
             ("kinds", "party"),
+            ("kinds", ""),
             ("back_link", "maybe"),
             ("placeholder", "  "),
             ("title", "{nothing}"),
