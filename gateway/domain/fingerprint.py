@@ -157,7 +157,8 @@ def _text(component: Component, name: str) -> str:
         names = {str(each).strip() for value in values for each in getattr(value, "cats", [value])}
         return json.dumps(sorted(names - {""})) if names - {""} else ""
     first = values[0]
-    text = first.to_ical().decode("utf-8", "replace") if name == "GEO" else str(first)
+    written = first.to_ical() if name == "GEO" else str(first)
+    text = written.decode("utf-8", "replace") if isinstance(written, bytes) else str(written)
     # Providers trim, and keep one kind of line end.
     return "\n".join(line.rstrip() for line in text.replace("\r\n", "\n").split("\n")).strip()
 

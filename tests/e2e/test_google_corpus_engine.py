@@ -60,12 +60,15 @@ def starts_of(obj: ParsedObject, window: Window) -> Counter[float]:
     return Counter(one.start.timestamp() for one in found)
 
 
-def starts_here(world: GoogleWorld, calendar: Calendar, uids: set[str], window: Window) -> Counter[float]:
-    """Return every start of these objects; two occurrences of one object at one instant are one there."""
+def starts_here(
+    world: GoogleWorld, calendar: Calendar, uids: set[str], window: Window, *, is_each: bool = False
+) -> Counter[float]:
+    """Return every start of these objects; of one object at one instant one, or with ``is_each`` all."""
     found: Counter[float] = Counter()
     for uid, ical in world.here(calendar).items():
         if uid in uids:
-            found.update(starts_of(parse_object(ical, max_bytes=MAX_BYTES), window).keys())
+            starts = starts_of(parse_object(ical, max_bytes=MAX_BYTES), window)
+            found.update(starts if is_each else starts.keys())
     return found
 
 
@@ -101,9 +104,11 @@ async def test_pain_17_the_corpus_goes_out_and_comes_back_through_the_engine(wor
         losses += _losses(world, calendar, link, uids)
         window = _window(year)
         here = starts_here(world, calendar, uids, window)
+        most = starts_here(world, calendar, uids, window, is_each=True)
         there = await occurrences_at(world.lab, link.remote_id, window=window)
         seen = Counter(one[1] for one in there)
-        assert seen == here, (year, seen - here, here - seen, [case.name for case in found][:9])
+        # Overrides that were moved onto one instant stay several there; dates that are named twice are one.
+        assert here <= seen <= most, (year, seen - most, here - seen, [case.name for case in found][:9])
         writes = await world.writes()
         await world.run(full=True)
         assert await world.writes() == writes
