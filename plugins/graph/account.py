@@ -18,10 +18,12 @@ from gateway.providers.contract import (
     Watch,
     Window,
 )
+from gateway.providers.errors import Unavailable
 from plugins.graph import calendars
 from plugins.graph.busy import ask_busy
 from plugins.graph.client import GraphClient
-from plugins.graph.items import item_of
+from plugins.graph.items import item_of, read_group_id
+from plugins.graph.lag import is_there
 from plugins.graph.pull import Pull
 from plugins.graph.push import Push
 from plugins.graph.series import read_object
@@ -55,10 +57,16 @@ class GraphAccount:
         return Pull(self._client, calendar_id, cursor=cursor, window=window, scope=scope).pages()
 
     async def fetch(self, calendar_id: str, remote_id: str) -> Upsert | Removed | Unreadable:
-        """Return one object as it is now."""
+        """Return one object as it is now.
+
+        Raises:
+            Unavailable: it is there and reads do not show it yet.
+        """
         remote = await read_object(self._client, calendar_id, remote_id)
         if remote is None:
             await self._client.check_calendar(calendar_id)
+            if read_group_id(remote_id) is None and await is_there(self._client, calendar_id, remote_id):
+                raise Unavailable("Microsoft does not show yet what was written.")
             return Removed(remote_id=remote_id)
         return item_of(remote)
 

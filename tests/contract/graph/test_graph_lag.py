@@ -9,7 +9,7 @@ import pytest
 
 from gateway.lab.app import Laboratory, make_lab
 from gateway.lab.microsoft import person
-from gateway.providers.contract import CalendarLook
+from gateway.providers.contract import CalendarLook, Delete, Removed
 from gateway.providers.errors import BadAnswer, Unavailable
 from gateway.providers.samples import SERIES, SINGLE, edited
 from plugins.graph.push import Push
@@ -86,6 +86,20 @@ async def test_pain_3_reads_that_catch_up_in_the_middle_of_a_create_leave_one_ev
         monkeypatch.setattr(Push, "_in_place", catches_up)
         await put(signed.account, calendar, edited(text), is_repeat=True)
         assert alive(laboratory, calendar) == 1
+
+
+async def test_an_event_that_is_not_shown_yet_is_not_taken_for_deleted_graph() -> None:
+    """A copy just made got 404 by its id: a two-way link would have deleted the booking here."""
+    async with make_lab(providers=frozenset({"microsoft"})) as laboratory, signed_in(laboratory) as signed:
+        calendar = (await signed.account.create_calendar(CalendarLook(name="Room"))).id
+        laboratory.lab.settings.list_lag_s = 60.0
+        made = await put(signed.account, calendar, SINGLE)
+        with pytest.raises(Unavailable, match="not show yet"):
+            await signed.account.fetch(calendar, made.remote_id)
+        laboratory.lab.settings.list_lag_s = 0.0
+        assert (await signed.account.fetch(calendar, made.remote_id)).version == made.version
+        await signed.account.push(calendar, Delete(remote_id=made.remote_id, if_version=made.version))
+        assert isinstance(await signed.account.fetch(calendar, made.remote_id), Removed)
 
 
 def created(laboratory: Laboratory, calendar_id: str) -> list[str]:
