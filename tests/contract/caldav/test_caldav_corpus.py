@@ -26,6 +26,7 @@ from gateway.providers.contract import CalendarLook, Presentation, Put, Upsert
 from gateway.providers.errors import ProviderError, Rejected, Unavailable
 from plugins.caldav.account import CalDavAccount
 from plugins.caldav.mapping import project
+from plugins.caldav.quirks.markers import copy_name
 from tests.bench.stock import stock_radicale
 from tests.contract.caldav.capabilities import PATH, page
 from tests.contract.caldav.dav_account import opened
@@ -77,11 +78,14 @@ async def compared(
     losses: Counter[str] = Counter()
     different: list[str] = []
     pushed: dict[str, tuple[Case, Upsert]] = {}
+    doubtful: set[str] = set()  # stock Radicale keeps some objects that it answers with an error
     for case in cases(step):
         try:
             made = await account.push(calendar_id, Put(key=case.key, ical=case.obj.ical, presentation=LOOK))
         except ProviderError as error:
             losses[_reason(error, case.name, is_exact=is_exact)] += 1
+            if error.maybe_applied:
+                doubtful.add(copy_name(case.key))
             continue
         assert isinstance(made, Upsert)
         assert made.marker == case.key.marker, case.name
@@ -94,7 +98,7 @@ async def compared(
     pulled = {}
     async for part in account.pull(calendar_id, cursor=None, window=None):
         pulled |= {item.remote_id: item for item in part.items}
-    assert set(pushed) == set(pulled)
+    assert set(pushed) <= set(pulled) <= set(pushed) | doubtful
     equal = 0
     for name, (case, made) in pushed.items():
         item = pulled[name]
