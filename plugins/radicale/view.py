@@ -8,8 +8,9 @@ the object. Of what is masked only events are shown: tasks and journals take no 
 
 from __future__ import annotations
 
+import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -17,7 +18,7 @@ from gateway.domain.errors import InvalidSyncToken
 from gateway.domain.model import Calendar, CalendarObject, Level, Principal
 from gateway.services import Transaction, changes, masks, reading
 from gateway.services.access import HomeEntry
-from plugins.radicale import keyed, masked_names
+from plugins.radicale import masked_names
 from plugins.radicale.masking import mask_object
 
 _MASKED_HREF = re.compile(r"[0-9a-f]{40}\.ics")
@@ -60,7 +61,7 @@ class View:
     is_masked: bool
     key: bytes
     hrefs: dict[str, str] = field(default_factory=dict)  # masked href by UID, as listings ask for it twice
-    hashers: dict[str, Callable[[str], str]] = field(default_factory=dict, repr=False)
+    hashers: dict[str, hmac.HMAC] = field(default_factory=dict, repr=False)  # with the key prepared, once
 
     @classmethod
     def of(cls, tx: Transaction, principal: Principal, entry: HomeEntry) -> View:
@@ -187,7 +188,9 @@ class View:
         return ":masked" if self.is_masked else ""
 
     def _hash(self, what: str, text: str) -> str:
-        digest = self.hashers.get(what)
-        if digest is None:
-            digest = self.hashers[what] = keyed.hasher(self.key, f"{what}\n".encode())
-        return digest(text)
+        prepared = self.hashers.get(what)
+        if prepared is None:
+            prepared = self.hashers[what] = hmac.new(self.key, f"{what}\n".encode(), "sha256")
+        digest = prepared.copy()
+        digest.update(text.encode())
+        return digest.hexdigest()
