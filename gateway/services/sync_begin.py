@@ -11,7 +11,7 @@ from gateway.domain.link_model import Account, AccountState, Link, LinkId, LinkS
 from gateway.domain.model import Calendar
 from gateway.domain.sync_model import GUARD_OBJECTS
 from gateway.services.limits import Limits
-from gateway.services.sync_context import Project, RunContext, presentation, sight, window_of
+from gateway.services.sync_context import Project, RunContext, context_of
 from gateway.store import beginnings, sync_log
 from gateway.store import changes as change_store
 from gateway.store.beginnings import Beginning, Signs
@@ -70,9 +70,18 @@ def begin(
         one = known.get(claim.link_id)
         begun = _start(tx, one, claim, now=now) if one is not None else None
         if begun is not None:
-            ctx = _context(
-                begun, claim, project_of(begun.link.provider), instance_id, limits, public_url, now
+            ctx = context_of(
+                begun.link,
+                begun.calendar,
+                claim,
+                project=project_of(begun.link.provider),
+                instance_id=instance_id,
+                limits=limits,
+                public_url=public_url,
+                now=now,
+                cause=_cause(begun),
             )
+            ctx.may_be_parked = begun.signs.has_parked
             found[claim.link_id] = (begun, ctx)
     return found
 
@@ -104,30 +113,7 @@ def _may_trip(tx: Transaction, link: Link, calendar: Calendar) -> bool:
     return change_store.count_deleted(tx, calendar.id, after_seq=link.pushed_seq) > GUARD_OBJECTS
 
 
-def _context(
-    begun: Start,
-    claim: Claim,
-    project: Project,
-    instance_id: str,
-    limits: Limits,
-    public_url: str | None,
-    now: datetime,
-) -> RunContext:
-    link, calendar = begun.link, begun.calendar
-    cause = "first sync" if link.state is LinkState.FIRST_SYNC else "change"
-    if begun.must_compare and link.state is not LinkState.FIRST_SYNC:
-        cause = "full compare"
-    return RunContext(
-        link=link,
-        claim=claim,
-        calendar=calendar,
-        project=project,
-        sight=sight(link, calendar, public_url),
-        presentation=presentation(link, calendar),
-        window=window_of(link, now),
-        instance_id=instance_id,
-        limits=limits,
-        public_url=public_url,
-        may_be_parked=begun.signs.has_parked,
-        cause=cause,
-    )
+def _cause(begun: Start) -> str:
+    if begun.link.state is LinkState.FIRST_SYNC:
+        return "first sync"
+    return "full compare" if begun.must_compare else "change"

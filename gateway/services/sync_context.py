@@ -177,6 +177,34 @@ def whole_months(window: Window) -> Window:
     return Window(start=first, end=last.replace(day=1))
 
 
+def context_of(
+    link: Link,
+    calendar: Calendar,
+    claim: Claim,
+    *,
+    project: Project,
+    instance_id: str,
+    limits: Limits,
+    public_url: str | None,
+    now: datetime,
+    cause: str,
+) -> RunContext:
+    """Return what a run of a link works with."""
+    return RunContext(
+        link=link,
+        claim=claim,
+        calendar=calendar,
+        project=project,
+        sight=sight(link, calendar, public_url),
+        presentation=presentation(link, calendar),
+        window=window_of(link, now),
+        instance_id=instance_id,
+        limits=limits,
+        public_url=public_url,
+        cause=cause,
+    )
+
+
 def held(tx: Transaction, ctx: RunContext) -> None:
     """Make sure that the lease is ours until the transaction ends.
 

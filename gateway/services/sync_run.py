@@ -14,12 +14,10 @@ from gateway.services.sync_begin import Start
 from gateway.services.sync_context import (
     Project,
     RunContext,
+    context_of,
     epoch_window,
     held,
-    presentation,
-    sight,
     stored_window,
-    window_of,
 )
 from gateway.store import accounts as account_store
 from gateway.store import audit, sync_log
@@ -104,18 +102,16 @@ def preview_context(
         raise NotFound("The link is gone.")
     if policy is not None:
         link = replace(link, policy=policy, kept_seq=0)
-    calendar = calendar_store.get(tx, link.calendar_id)
-    ctx = RunContext(
-        link=link,
-        claim=held_claim or Claim(link_id=link.id, account_id=account.id, token=-1, wake=-1),
-        calendar=calendar,
+    lease = held_claim or Claim(link_id=link.id, account_id=account.id, token=-1, wake=-1)
+    ctx = context_of(
+        link,
+        calendar_store.get(tx, link.calendar_id),
+        lease,
         project=project,
-        sight=sight(link, calendar, public_url),
-        presentation=presentation(link, calendar),
-        window=window_of(link, now),
         instance_id=instance_id,
         limits=limits,
         public_url=public_url,
+        now=now,
         cause=cause,
     )
     return ctx, account
