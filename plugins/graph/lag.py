@@ -6,7 +6,7 @@ there refuses it, and what is not there is not found.
 
 from __future__ import annotations
 
-from gateway.providers.errors import NotFound, VersionConflict
+from gateway.providers.errors import NotFound, Rejected, VersionConflict
 from plugins.graph.client import GraphClient
 
 _NO_VERSION = 'W/"calgate-asks-whether-it-is-there"'
@@ -15,6 +15,8 @@ _NO_VERSION = 'W/"calgate-asks-whether-it-is-there"'
 async def is_there(client: GraphClient, calendar_id: str, event_id: str) -> bool:
     """Return whether a calendar has an event, also where reads do not show it yet.
 
+    Where Microsoft refuses the question itself, the reads are believed: no deletion stops a link.
+
     Raises:
         ProviderError: the question was not answered.
     """
@@ -22,6 +24,6 @@ async def is_there(client: GraphClient, calendar_id: str, event_id: str) -> bool
         await client.call("PATCH", client.event(calendar_id, event_id), json={}, if_match=_NO_VERSION)
     except VersionConflict:
         return True
-    except NotFound:
+    except (NotFound, Rejected):
         return False
     return True

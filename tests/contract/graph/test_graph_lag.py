@@ -10,8 +10,9 @@ import pytest
 from gateway.lab.app import Laboratory, make_lab
 from gateway.lab.microsoft import person
 from gateway.providers.contract import CalendarLook, Delete, Removed
-from gateway.providers.errors import BadAnswer, Unavailable
+from gateway.providers.errors import BadAnswer, Rejected, Unavailable
 from gateway.providers.samples import SERIES, SINGLE, edited
+from plugins.graph.client import GraphClient
 from plugins.graph.push import Push
 from tests.contract.graph.graph_lab import signed_in
 from tests.contract.graph.test_graph_faults import alive
@@ -99,6 +100,25 @@ async def test_an_event_that_is_not_shown_yet_is_not_taken_for_deleted_graph() -
         laboratory.lab.settings.list_lag_s = 0.0
         assert (await signed.account.fetch(calendar, made.remote_id)).version == made.version
         await signed.account.push(calendar, Delete(remote_id=made.remote_id, if_version=made.version))
+        assert isinstance(await signed.account.fetch(calendar, made.remote_id), Removed)
+
+
+async def test_a_deletion_is_believed_where_the_question_is_refused_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A refusal would otherwise stop the link for every copy that a person deletes."""
+    async with make_lab(providers=frozenset({"microsoft"})) as laboratory, signed_in(laboratory) as signed:
+        calendar = (await signed.account.create_calendar(CalendarLook(name="Room"))).id
+        made = await put(signed.account, calendar, SINGLE)
+        await signed.account.push(calendar, Delete(remote_id=made.remote_id, if_version=made.version))
+        call = GraphClient.call
+
+        async def refuses(client: GraphClient, method: str, path: str, **more: Any) -> Any:
+            if method == "PATCH" and more["json"] == {}:
+                raise Rejected("Microsoft does not take this event (ErrorInvalidRequest).")
+            return await call(client, method, path, **more)
+
+        monkeypatch.setattr(GraphClient, "call", refuses)
         assert isinstance(await signed.account.fetch(calendar, made.remote_id), Removed)
 
 
